@@ -1,0 +1,1 @@
+export type { HeaderView } from './header-view.ts';

@@ -1,0 +1,12 @@
+export type {
+  FormatContext,
+  ForwardRoute,
+  HeaderRules,
+  MirrorPolicy,
+  MutableHeaders,
+  RetryPolicy,
+  RouteDecision,
+  RouteMiss,
+  RouteRequest,
+  RouteTable,
+} from './decision.ts';
