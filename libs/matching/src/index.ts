@@ -1,1 +1,10 @@
+export { addressBytes, type Cidr, compileCidr } from './cidr.ts';
+export { fractionOf, runtimeFraction } from './fraction.ts';
+export { compileHeaderMatcher, compileHeaderMatchers, type HeadersMatcher } from './header-matcher.ts';
 export type { HeaderView } from './header-view.ts';
+export { invalidConfig, joinPath, refuseFields } from './invalid.ts';
+export { compileMetadataMatcher, compileValueMatcher, type ValueMatcher } from './metadata-matcher.ts';
+export { compilePathMatcher, pathWithoutQuery } from './path-matcher.ts';
+export { compileQueryMatcher, queryParameter } from './query-matcher.ts';
+export { compileRegex, compileSubstitution, maxPatternLength } from './regex.ts';
+export { compileStringMatcher, compileText, type TextMatcher, type TextPattern } from './string-matcher.ts';

@@ -48,6 +48,12 @@ export class ConnectFailure extends Error {
   }
 }
 
+/**
+ * How a request or connection on a host ended, for outlier detection: the HTTP status, or what went wrong before one
+ * came. Only what the host did counts; a client that went away is not reported.
+ */
+export type HostOutcome = number | 'connect-failure' | 'timeout' | 'reset';
+
 /** A connected, TLS-verified socket to a host. Paused. */
 export interface UpstreamConnection {
   readonly socket: Socket;
@@ -73,6 +79,8 @@ export interface UpstreamCluster {
   chooseHost(context: BalancingContext): UpstreamHost | undefined | Promise<UpstreamHost | undefined>;
   /** Connects with the host's transport (raw or TLS with SNI, certificate, SAN check). @throws ConnectFailure */
   connect(host: UpstreamHost): Promise<UpstreamConnection>;
+  /** Tells outlier detection how a host did. Cheap; called once per try. */
+  report(host: UpstreamHost, outcome: HostOutcome): void;
 }
 
 /** The clusters of the newest configuration. */
