@@ -41,7 +41,7 @@ export function composeComponents(name: string, parts: readonly Component[]): Co
 }
 
 /** The parts of `process` that `runProcess` uses. */
-export type HostProcess = Pick<NodeJS.Process, 'on' | 'exit' | 'stderr'>;
+export type HostProcess = Pick<NodeJS.Process, 'on' | 'exit' | 'stderr' | 'send'>;
 
 /** How a process runs its component. */
 export interface RunOptions {
@@ -49,11 +49,15 @@ export interface RunOptions {
   readonly logger: Logger;
   /** A stop that takes longer than this is cut off with exit code 1. Milliseconds. */
   readonly stopTimeoutMs: number;
+  /** What a parent process learns with `{ ready: true }` over IPC, for instance the bound ports. */
+  readonly facts?: () => object;
 }
 
 /**
  * Runs a component until SIGTERM or SIGINT, then stops it. Signals may come several times (nx and npm do that): the
- * first starts the drain, others are ignored. Exit codes: 0 stopped, 1 failed, 2 invalid settings.
+ * first starts the drain, others are ignored. A parent that started this with an IPC channel is told when it is ready,
+ * and its death (the channel closes) stops this too: no orphan keeps a port. Exit codes: 0 stopped, 1 failed, 2 invalid
+ * settings.
  */
 export async function runProcess(component: Component, options: RunOptions): Promise<void> {
   const { process: host, logger } = options;
@@ -79,9 +83,12 @@ export async function runProcess(component: Component, options: RunOptions): Pro
   };
   host.on('SIGTERM', () => stop('SIGTERM'));
   host.on('SIGINT', () => stop('SIGINT'));
+  host.on('disconnect', () => stop('the parent process is gone'));
   try {
     await component.start();
-    if (!stopping) logger.info({}, `${component.name} is ready`);
+    if (stopping) return;
+    logger.info({}, `${component.name} is ready`);
+    host.send?.({ ready: true, ...options.facts?.() });
   } catch (error) {
     if (stopping) return;
     host.stderr.write(`${component.name}: ${messageOf(error)}\n`);
