@@ -64,6 +64,7 @@ export const dataPlaneRoots = [
   'istio.mixer.v1.config.client.HttpClientConfig',
   'istio.mixer.v1.config.client.ServiceConfig',
   'istio.mixer.v1.config.client.TcpClientConfig',
+  'istio.policy.v1beta1.DirectHttpResponse',
   'istio.v1.auth.IstioCertificateRequest',
   'istio.v1.auth.IstioCertificateResponse',
 ] as const;
