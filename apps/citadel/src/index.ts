@@ -1,1 +1,2 @@
-export {};
+export { type Citadel, type CitadelPorts, createCitadel } from './citadel.ts';
+export { type CitadelSettings, readSettings } from './settings.ts';

@@ -105,6 +105,26 @@ function issues(issuer: X509Certificate, certificate: X509Certificate, below: nu
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
+/** Walks from the first certificate up to a root; what is wrong on the way, or `undefined`. */
+function pathComplaint(
+  chain: readonly X509Certificate[],
+  roots: readonly X509Certificate[],
+  nowMs: number,
+): string | undefined {
+  for (const [index, certificate] of chain.entries()) {
+    const extensions = [...certificateParts(certificate).extensions];
+    const stranger = extensions.find(([oid, { critical }]) => critical && !understood.has(oid));
+    if (stranger) return `a certificate has the unknown critical extension ${stranger[0]}`;
+    const complaint = timeComplaint(certificate, nowMs);
+    if (complaint) return complaint;
+    const root = roots.find((candidate) => issues(candidate, certificate, index));
+    if (root) return timeComplaint(root, nowMs);
+    const next = chain[index + 1];
+    if (!next || !issues(next, certificate, index)) break;
+  }
+  return 'the chain does not end at a trusted root';
+}
+
 /**
  * Checks a chain (leaf first, intermediates in order; roots may follow and prove nothing) at a moment: form,
  * signatures, path length, validity, and that it ends at a root of the leaf's own trust domain.
@@ -119,21 +139,41 @@ export function verifyChain(
     if ('complaint' in svid) return svid;
     const roots = bundles.get(svid.value.trustDomain);
     if (!roots) return { complaint: `no roots are known for the trust domain ${svid.value.trustDomain}` };
-    for (const [index, certificate] of chain.entries()) {
-      const stranger = [...certificateParts(certificate).extensions].find(
-        ([oid, { critical }]) => critical && !understood.has(oid),
-      );
-      if (stranger) return { complaint: `a certificate has the unknown critical extension ${stranger[0]}` };
-      const complaint = timeComplaint(certificate, options.nowMs);
+    const complaint = pathComplaint(chain, roots, options.nowMs);
+    return complaint ? { complaint } : svid;
+  });
+}
+
+/**
+ * Checks that the first certificate of a chain (its intermediates follow) may sign certificates for everybody who
+ * trusts the roots, and that the key is its. Answers the chain of intermediates below the root.
+ */
+export function verifyAuthority(
+  chain: readonly X509Certificate[],
+  roots: readonly X509Certificate[],
+  options: { readonly privateKey: KeyObject; readonly nowMs: number },
+): Parsed<{ readonly root: X509Certificate; readonly intermediates: readonly X509Certificate[] }> {
+  return guarded(() => {
+    const [authority] = chain;
+    if (!authority) return { complaint: 'no certificates found' };
+    if (!authority.checkPrivateKey(options.privateKey))
+      return { complaint: 'the certificate does not match the key' };
+    for (const certificate of chain) {
+      const complaint = authorityComplaint(certificate, certificateParts(certificate));
       if (complaint) return { complaint };
-      const root = roots.find((candidate) => issues(candidate, certificate, index));
-      if (root) {
-        const late = timeComplaint(root, options.nowMs);
-        return late ? { complaint: late } : svid;
-      }
-      const next = chain[index + 1];
-      if (!next || !issues(next, certificate, index)) break;
     }
-    return { complaint: 'the chain does not end at a trusted root' };
+    const complaint = pathComplaint(chain, roots, options.nowMs);
+    if (complaint) return { complaint };
+    const isRoot = (certificate: X509Certificate): boolean =>
+      roots.some((root) => root.raw.equals(certificate.raw));
+    const intermediates = chain.slice(
+      0,
+      chain.findIndex(isRoot) < 0 ? chain.length : chain.findIndex(isRoot),
+    );
+    const top = intermediates.at(-1);
+    const root = roots.find((one) => (top ? issues(one, top, 0) : one.raw.equals(authority.raw)));
+    return root
+      ? { value: { root, intermediates } }
+      : { complaint: 'the chain does not end at a trusted root' };
   });
 }

@@ -1,5 +1,5 @@
 export { certificatesPem, parseCertificates } from './certificate.ts';
-export { readSvid, type Svid, type TrustBundles, verifyChain } from './chain.ts';
+export { readSvid, type Svid, type TrustBundles, verifyAuthority, verifyChain } from './chain.ts';
 export { type CertificateRequest, createCsr, verifyCsr } from './csr.ts';
 export type { SubjectNames } from './extension.ts';
 export {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import type { MessageName, Messages } from '@lateen/protos';
 import { codecs, type RpcMethod } from './method.ts';
@@ -38,6 +39,7 @@ export class RpcClient {
       'grpc.use_local_subchannel_pool': 1,
       // Proxy variables are meant for the app, not for the mesh's own traffic.
       'grpc.enable_http_proxy': 0,
+      ...serverName(target),
       ...options,
     });
   }
@@ -68,7 +70,12 @@ export class RpcClient {
     metadata?: Readonly<Record<string, string>>,
   ): ClientStream<Messages[Q], Messages[A]> {
     const { encodeRequest, decodeResponse } = codecs(rpc);
-    const call = this.#client.makeBidiStreamRequest(rpc.path, encodeRequest, decodeResponse, metadataOf(metadata));
+    const call = this.#client.makeBidiStreamRequest(
+      rpc.path,
+      encodeRequest,
+      decodeResponse,
+      metadataOf(metadata),
+    );
     call.on('error', () => {}); // the iterator reports it; without a listener Node would throw
     return {
       send: (message) => call.write(message),
@@ -81,6 +88,15 @@ export class RpcClient {
   close(): void {
     this.#client.close();
   }
+}
+
+/**
+ * An IP address is no server name for TLS (RFC 6066 section 3) and Node refuses it, but grpc-js would send the target's
+ * host. Who the server is, its SPIFFE id says.
+ */
+function serverName(target: string): grpc.ChannelOptions {
+  const host = /^(?:[a-z0-9]+:\/*)?\[?([^\]]*?)\]?:\d+$/i.exec(target)?.[1] ?? '';
+  return isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'localhost' };
 }
 
 async function* responsesOf<Q, A>(call: grpc.ClientDuplexStream<Q, A>): AsyncIterable<A> {

@@ -1,5 +1,5 @@
-import { X509Certificate } from 'node:crypto';
-import type { PeerCertificate } from 'node:tls';
+import { constants, X509Certificate } from 'node:crypto';
+import type { PeerCertificate, SecureContextOptions } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import type { Unsubscribe, WatchValue } from '@lateen/runtime';
 
@@ -59,18 +59,57 @@ class WatchedCertificates implements Provider {
   }
 }
 
+/**
+ * Serves the newest identity: new handshakes use it, open connections stay. Session tickets are off, since a resumed
+ * session counts as verified even when its certificate's root is no longer trusted.
+ */
+class WatchedServerCredentials extends grpc.ServerCredentials {
+  readonly #identity: WatchValue<TlsIdentity | undefined>;
+  #unsubscribe: Unsubscribe | undefined;
+
+  constructor(identity: WatchValue<TlsIdentity | undefined>, requireClientCertificate: boolean) {
+    super({ requestCert: true, rejectUnauthorized: requireClientCertificate, ...serverContext });
+    this.#identity = identity;
+  }
+
+  /** What a server that starts now shall use; `null` lets it drop connections until there is an identity. */
+  override _getSecureContextOptions(): SecureContextOptions | null {
+    return contextOf(this.#identity.current);
+  }
+
+  override _addWatcher(watcher: (context: SecureContextOptions | null) => void): void {
+    super._addWatcher(watcher);
+    this.#unsubscribe ??= this.#identity.subscribe((identity) =>
+      this.updateSecureContextOptions(contextOf(identity)),
+    );
+  }
+
+  override _removeWatcher(watcher: (context: SecureContextOptions | null) => void): void {
+    super._removeWatcher(watcher);
+    if (this.getWatcherCount() > 0) return;
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+  }
+
+  override _equals(other: grpc.ServerCredentials): boolean {
+    return this === other;
+  }
+}
+
+const serverContext = { minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_TICKET } as const;
+
+function contextOf(identity: TlsIdentity | undefined): SecureContextOptions | null {
+  if (!identity) return null;
+  const { certificateChain: cert, privateKey: key, trustBundle: ca } = identity;
+  return { cert, key, ca, ...serverContext };
+}
+
 /** Server side of TLS. `clientCertificate: 'optional'` lets callers in that prove themselves otherwise. */
 export function serverCredentials(
   identity: WatchValue<TlsIdentity | undefined>,
   options: { clientCertificate: 'required' | 'optional' },
 ): grpc.ServerCredentials {
-  const provider = new WatchedCertificates(identity);
-  // grpc-js' declaration names the two providers the wrong way round; one object serves both.
-  return grpc.experimental.createCertificateProviderServerCredentials(
-    provider,
-    provider,
-    options.clientCertificate === 'required',
-  );
+  return new WatchedServerCredentials(identity, options.clientCertificate === 'required');
 }
 
 /** Client side of mutual TLS: the server must chain to the trust bundle and show one of `serverPrincipals`. */
@@ -106,14 +145,16 @@ export const insecureServer = (): grpc.ServerCredentials => grpc.ServerCredentia
 function checkPrincipal(certificate: PeerCertificate, principals: readonly string[]): Error | undefined {
   const found = principalsOf(certificate);
   if (found.some((principal) => principals.includes(principal))) return undefined;
-  return new Error(`the server is ${found.join(', ') || 'nobody known'}, expected ${principals.join(' or ')}`);
+  return new Error(
+    `the server is ${found.join(', ') || 'nobody known'}, expected ${principals.join(' or ')}`,
+  );
 }
 
 /** SPIFFE ids in a certificate's subject alternative names. */
 export function principalsOf(certificate: PeerCertificate): string[] {
   const text = certificate.raw ? (new X509Certificate(certificate.raw).subjectAltName ?? '') : '';
-  return text
-    .split(', ')
-    .filter((name) => name.startsWith('URI:spiffe://'))
-    .map((name) => name.slice('URI:'.length));
+  // Node quotes a name that holds a comma: what stands between quotes is one name and no id of ours.
+  return [...text.matchAll(/(?:^|, )([^:]+):("(?:[^"\\]|\\.)*"|[^,]*)/g)]
+    .filter(([, kind, name]) => kind === 'URI' && name!.startsWith('spiffe://'))
+    .map(([, , name]) => name!);
 }

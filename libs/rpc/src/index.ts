@@ -9,5 +9,11 @@ export {
   type TlsIdentity,
 } from './credentials.ts';
 export { methods, type RpcMethod } from './method.ts';
-export { createRpcServer, type RpcCaller, type RpcServerOptions, RpcServices, type ServerStream } from './server.ts';
+export {
+  createRpcServer,
+  type RpcCaller,
+  type RpcServerOptions,
+  RpcServices,
+  type ServerStream,
+} from './server.ts';
 export { RpcError, rpcStatus } from './status.ts';

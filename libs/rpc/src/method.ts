@@ -60,7 +60,12 @@ export const methods = {
     `${mcp}.Resources`,
     true,
   ),
-  mixerCheck: method('/istio.mixer.v1.Mixer/Check', 'istio.mixer.v1.CheckRequest', 'istio.mixer.v1.CheckResponse', false),
+  mixerCheck: method(
+    '/istio.mixer.v1.Mixer/Check',
+    'istio.mixer.v1.CheckRequest',
+    'istio.mixer.v1.CheckResponse',
+    false,
+  ),
   mixerReport: method(
     '/istio.mixer.v1.Mixer/Report',
     'istio.mixer.v1.ReportRequest',

@@ -42,7 +42,11 @@ test('a unary call answers, and what the handler throws becomes the status', asy
   });
   const { client, stop } = await serve(services);
   const call = (csr: string) =>
-    client.unary(methods.createCertificate, { csr }, { timeoutMs: 2000, metadata: { authorization: 'Bearer x' } });
+    client.unary(
+      methods.createCertificate,
+      { csr },
+      { timeoutMs: 2000, metadata: { authorization: 'Bearer x' } },
+    );
   expect((await call('a')).certChain).toEqual(['a', 'Bearer x']);
   await expect(call('')).rejects.toMatchObject({ status: rpcStatus.INVALID_ARGUMENT, message: 'no CSR' });
   await expect(call('bug')).rejects.toMatchObject({ status: rpcStatus.INTERNAL });
@@ -71,7 +75,12 @@ test('a stream carries both ways and ends when the handler returns', async () =>
 
 test('a taken address says so', async () => {
   const services = new RpcServices(silentLogger).unary(methods.createCertificate, () => ({}));
-  const first = createRpcServer({ name: 'first', address: '127.0.0.1:0', credentials: insecureServer(), services });
+  const first = createRpcServer({
+    name: 'first',
+    address: '127.0.0.1:0',
+    credentials: insecureServer(),
+    services,
+  });
   await first.start();
   const address = `127.0.0.1:${first.port}`;
   const second = createRpcServer({ name: 'second', address, credentials: insecureServer(), services });

@@ -78,7 +78,8 @@ export class RpcServices {
       handle(stream).then(
         () => call.end(),
         (error: unknown) => {
-          if (!caller.signal.aborted) call.destroy(Object.assign(new Error(), this.#status(rpc.path, error)));
+          // Emitted, not destroyed with: grpc-js sends the status from its own listener, on a call that is still open.
+          if (!caller.signal.aborted) call.emit('error', Object.assign(new Error(), this.#status(rpc.path, error)));
         },
       );
     };
@@ -108,7 +109,8 @@ export class RpcServices {
   }
 }
 
-type Call = Pick<grpc.ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer' | 'getAuthContext'> & NodeJS.EventEmitter;
+type Call = Pick<grpc.ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer' | 'getAuthContext'> &
+  NodeJS.EventEmitter;
 
 function callerOf(call: Call): RpcCaller {
   const abort = new AbortController();
@@ -155,9 +157,13 @@ export function createRpcServer(options: RpcServerOptions): Component & { readon
       new Promise((resolve, reject) => {
         server.bindAsync(options.address, options.credentials, (error, bound) => {
           if (error) {
-            const taken = error.message.includes('EADDRINUSE') ? ': the address is taken, stop its owner or choose another' : '';
+            const taken = error.message.includes('EADDRINUSE')
+              ? ': the address is taken, stop its owner or choose another'
+              : '';
             const message = `${options.name} cannot listen on ${options.address}${taken || `: ${error.message}`}`;
-            return reject(new LateenError(message, { code: 'LTN_RPC_LISTEN', origin: 'config', cause: error }));
+            return reject(
+              new LateenError(message, { code: 'LTN_RPC_LISTEN', origin: 'config', cause: error }),
+            );
           }
           port = options.address.startsWith('unix:') ? 0 : bound;
           resolve();

@@ -12,7 +12,10 @@ export class RpcError extends LateenError {
     super(message, {
       code: `LTN_RPC_${(status[code] ?? 'UNKNOWN') as Uppercase<string>}`,
       origin: code === status.INVALID_ARGUMENT || code === status.UNAUTHENTICATED ? 'downstream' : 'peer',
-      retryable: code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED || code === status.RESOURCE_EXHAUSTED,
+      retryable:
+        code === status.UNAVAILABLE ||
+        code === status.DEADLINE_EXCEEDED ||
+        code === status.RESOURCE_EXHAUSTED,
       cause,
     });
     this.status = code;
