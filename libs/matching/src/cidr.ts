@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { envoy_config_core_v3_CidrRange } from '@lateen/protos';
 import { invalidConfig } from './invalid.ts';
+import { numberOr } from './wrapper.ts';
 
 /**
  * Bytes of an IP address: 4, or 16 for IPv6. An IPv4 address inside IPv6 (`::ffff:1.2.3.4`, how a dual-stack socket
@@ -52,7 +53,7 @@ export function compileCidr(range: envoy_config_core_v3_CidrRange, path: string)
   const prefix = range.addressPrefix ?? '';
   const bytes = addressBytes(prefix);
   if (!bytes) throw invalidConfig(`${path}.address_prefix`, `"${prefix}" is no IP address`);
-  const prefixLength = range.prefixLen?.value ?? 0;
+  const prefixLength = numberOr(range.prefixLen, 0);
   if (prefixLength > bytes.length * 8) {
     throw invalidConfig(`${path}.prefix_len`, `${prefixLength} is longer than the address`);
   }

@@ -7,4 +7,5 @@ export { compileMetadataMatcher, compileValueMatcher, type ValueMatcher } from '
 export { compilePathMatcher, pathWithoutQuery } from './path-matcher.ts';
 export { compileQueryMatcher, queryParameter } from './query-matcher.ts';
 export { compileRegex, compileSubstitution, maxPatternLength } from './regex.ts';
+export { boolOr, numberOr } from './wrapper.ts';
 export { compileStringMatcher, compileText, type TextMatcher, type TextPattern } from './string-matcher.ts';

@@ -4,7 +4,7 @@ import type { HeaderView } from '@lateen/matching';
 export interface RouteRequest {
   /** `:authority` or `Host`, as received, port included when the client sent one. */
   readonly authority: string;
-  /** Request target's path with query, already normalised. */
+  /** Request target's path with query, already normalised; empty for a CONNECT that names no path. */
   readonly path: string;
   readonly method: string;
   readonly scheme: 'http' | 'https';
@@ -74,7 +74,9 @@ export interface ForwardRoute {
   readonly name: string;
   /** Total time for the response; `undefined`: none. Milliseconds. */
   readonly timeoutMs: number | undefined;
+  /** Overrides the connection manager's `stream_idle_timeout` when set; 0: none. Milliseconds. */
   readonly idleTimeoutMs: number | undefined;
+  /** `undefined`: the `grpc-timeout` header is not obeyed; 0: it is, without a bound; else it is bounded. Milliseconds. */
   readonly maxGrpcTimeoutMs: number | undefined;
   readonly retry: RetryPolicy | undefined;
   readonly mirrors: readonly MirrorPolicy[];

@@ -10,3 +10,15 @@ export type {
   RouteRequest,
   RouteTable,
 } from './decision.ts';
+export {
+  type ConnectionFacts,
+  compileFilterChains,
+  type FilterChainChoice,
+  type FilterChains,
+} from './filter-chain/filter-chains.ts';
+export { compileFormat, type FormatOptions, type Formatter } from './format.ts';
+export { compileHeaderRules, type HeaderEdits } from './header-rules.ts';
+export type { FilterConfigDecoder } from './level.ts';
+export { compileRetryPolicy } from './retry-policy.ts';
+export { isGrpcContentType } from './route-match.ts';
+export { compileRouteTable, type RouteTableOptions } from './route-table.ts';
