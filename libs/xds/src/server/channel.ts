@@ -50,7 +50,7 @@ const absent: Known = { version: '' };
 
 /** What the client should have against what it was sent. */
 interface Difference {
-  readonly changed: readonly XdsResource[];
+  readonly changed: XdsResource[];
   readonly removed: readonly string[];
   /** Gone, but not to be taken away yet. */
   readonly retained: ReadonlyMap<string, Known>;
@@ -233,6 +233,7 @@ export class TypeChannel {
     this.#dirty = false;
     const difference = this.#compare(offered);
     const { changed, removed, retained } = difference;
+    this.#retry(offered, difference);
     this.#retained = retained.size;
     const full = this.#mode === 'sotw' && isFullState(this.typeUrl);
     const wholeSet = retained.size === 0 && this.subscription.wildcard ? offered : undefined;
@@ -315,6 +316,21 @@ export class TypeChannel {
       else if (sent !== absent) lose(name);
     }
     return { changed, removed, retained };
+  }
+
+  /**
+   * A refusal doesn't say which of a response's resources were bad. Once one of them is replaced or removed, the
+   * others are sent again with it, so that the answer tells whether anything bad is left.
+   */
+  #retry(offered: ResourcesByName, { changed, removed }: Difference): void {
+    const fresh = new Set(changed.map(({ name }) => name));
+    const touched =
+      removed.some((name) => this.#refused.has(name)) || [...fresh].some((name) => this.#refused.has(name));
+    if (!touched) return;
+    for (const name of this.#refused.keys()) {
+      const resource = offered.get(name);
+      if (resource && !fresh.has(name) && this.subscription.covers(name)) changed.push(resource);
+    }
   }
 
   /** What the client has once it has the response. */
