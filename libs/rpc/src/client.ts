@@ -85,10 +85,17 @@ export class RpcClient {
     };
   }
 
+  /** Opens a bidirectional stream of undecoded messages, for `relayStreams`. */
+  raw(path: string): grpc.ClientDuplexStream<Buffer, Buffer> {
+    return this.#client.makeBidiStreamRequest(path, untouched, untouched, new grpc.Metadata());
+  }
+
   close(): void {
     this.#client.close();
   }
 }
+
+const untouched = (bytes: Buffer): Buffer => bytes;
 
 /**
  * An IP address is no server name for TLS (RFC 6066 section 3) and Node refuses it, but grpc-js would send the target's

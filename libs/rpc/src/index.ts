@@ -8,6 +8,7 @@ export {
   serverCredentials,
   type TlsIdentity,
 } from './credentials.ts';
+export { type Relay, relayStreams } from './relay.ts';
 export { methods, type RpcMethod } from './method.ts';
 export {
   createRpcServer,

@@ -79,11 +79,27 @@ export class RpcServices {
         () => call.end(),
         (error: unknown) => {
           // Emitted, not destroyed with: grpc-js sends the status from its own listener, on a call that is still open.
-          if (!caller.signal.aborted) call.emit('error', Object.assign(new Error(), this.#status(rpc.path, error)));
+          if (!caller.signal.aborted)
+            call.emit('error', Object.assign(new Error(), this.#status(rpc.path, error)));
         },
       );
     };
     return this.#add(rpc, serve as Implementation);
+  }
+
+  /** Adds a bidirectional stream of undecoded messages, for `relayStreams`. */
+  raw(path: string, serve: (call: grpc.ServerDuplexStream<Buffer, Buffer>) => void): void {
+    const untouched = (bytes: unknown): Buffer => bytes as Buffer;
+    this.definition[path] = {
+      path,
+      requestStream: true,
+      responseStream: true,
+      requestSerialize: untouched,
+      requestDeserialize: untouched,
+      responseSerialize: untouched,
+      responseDeserialize: untouched,
+    };
+    this.implementation[path] = serve as Implementation;
   }
 
   #add(rpc: RpcMethod<MessageName, MessageName>, serve: Implementation): this {
