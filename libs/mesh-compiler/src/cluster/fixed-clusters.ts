@@ -1,0 +1,139 @@
+import {
+  type envoy_config_cluster_v3_Cluster as Cluster,
+  enumOf,
+  type envoy_config_endpoint_v3_LbEndpoint as LbEndpoint,
+  packAny,
+  structOf,
+} from '@lateen/protos';
+import { isIP } from 'node:net';
+import type { MeshModel, ServiceInstance } from '../model/mesh-model.ts';
+import type { InboundPort, Proxy } from '../model/proxy.ts';
+import { meshClientTls } from '../secret/tls-context.ts';
+import {
+  blackHoleCluster,
+  connectInside,
+  forwardProxyCluster,
+  inboundClusterName,
+  inboundPassthroughCluster,
+  mixerCluster,
+  passthroughCluster,
+} from './cluster-name.ts';
+import { http2Options, passthroughHttpOptions } from './http-protocol.ts';
+import { connectionPoolFields } from './traffic-policy.ts';
+
+const types = enumOf('envoy.config.cluster.v3.Cluster.DiscoveryType');
+const policies = enumOf('envoy.config.cluster.v3.Cluster.LbPolicy');
+const families = enumOf('envoy.config.cluster.v3.Cluster.DnsLookupFamily');
+/** Source address that marks traffic from sidecar to workload, so that it isn't redirected again. */
+const inboundSource = { sourceAddress: { address: '127.0.0.6', portValue: 0 } };
+
+function staticCluster(name: string, model: MeshModel, endpoints: readonly LbEndpoint[]): Cluster {
+  return {
+    name,
+    altStatName: `${name};`,
+    type: types.STATIC,
+    connectTimeout: model.mesh.connectTimeout ?? { seconds: 10, nanos: 0 },
+    ...(endpoints.length > 0
+      ? { loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: endpoints }] } }
+      : {}),
+  };
+}
+
+/** Cluster without endpoints: what goes there is refused. */
+export function blackHole(model: MeshModel): Cluster {
+  return staticCluster(blackHoleCluster, model, []);
+}
+
+/** Cluster to the address that the caller dialled. */
+export function passthrough(model: MeshModel, proxy: Proxy): Cluster {
+  return {
+    ...staticCluster(passthroughCluster, model, []),
+    type: types.ORIGINAL_DST,
+    lbPolicy: policies.CLUSTER_PROVIDED,
+    ...connectionPoolFields(undefined),
+    typedExtensionProtocolOptions: passthroughHttpOptions(proxy),
+  };
+}
+
+/** Cluster to the workload's port that the caller dialled. */
+export function inboundPassthrough(model: MeshModel, proxy: Proxy): Cluster {
+  return { ...passthrough(model, proxy), name: inboundPassthroughCluster, upstreamBindConfig: inboundSource };
+}
+
+/** Cluster that resolves the host of the request. */
+export function forwardProxy(model: MeshModel, proxy: Proxy): Cluster {
+  const { type: _static, ...base } = staticCluster(forwardProxyCluster, model, []);
+  return {
+    ...base,
+    lbPolicy: policies.CLUSTER_PROVIDED,
+    ...connectionPoolFields(undefined),
+    clusterType: {
+      name: 'envoy.clusters.dynamic_forward_proxy',
+      typedConfig: packAny('envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig', {
+        dnsCacheConfig: forwardProxyDns,
+      }),
+    },
+    typedExtensionProtocolOptions: passthroughHttpOptions(proxy),
+  };
+}
+
+/** DNS cache that the forward-proxy filter and cluster share; Envoy wants both to say the same. */
+export const forwardProxyDns = { name: 'lateen_forward_proxy', dnsLookupFamily: families.V4_ONLY } as const;
+
+/** Cluster to the internal listener that takes the inside of a CONNECT. */
+export function connectInsideCluster(model: MeshModel): Cluster {
+  const address = { envoyInternalAddress: { serverListenerName: connectInside, endpointId: connectInside } };
+  return staticCluster(connectInside, model, [{ endpoint: { address } }]);
+}
+
+/** Cluster to the workload behind a sidecar that nothing is redirected to. */
+export function localInbound(model: MeshModel, inbound: InboundPort): Cluster {
+  const address = { socketAddress: { address: '127.0.0.1', portValue: inbound.appPort } };
+  return {
+    ...staticCluster(inboundClusterName(inbound.port), model, [{ endpoint: { address } }]),
+    ...connectionPoolFields(undefined),
+  };
+}
+
+/** Cluster of a redirected sidecar's port: the workload at the dialled address. */
+export function redirectedInbound(
+  model: MeshModel,
+  port: number,
+  instances: readonly ServiceInstance[],
+): Cluster {
+  const name = inboundClusterName(port);
+  const services = instances.map(({ service }) => ({
+    host: service.host,
+    name: service.registry === 'kubernetes' ? service.name : service.host,
+    namespace: service.namespace,
+  }));
+  return {
+    ...staticCluster(name, model, []),
+    type: types.ORIGINAL_DST,
+    lbPolicy: policies.CLUSTER_PROVIDED,
+    // As long as a duration may be: an idle destination must not be forgotten while it is the only one.
+    cleanupInterval: { seconds: 9_223_372_035, nanos: 0 },
+    commonLbConfig: {},
+    ...connectionPoolFields(undefined),
+    metadata: { filterMetadata: { istio: structOf({ services }) } },
+    upstreamBindConfig: inboundSource,
+  };
+}
+
+/** Cluster of mixer's calls, mTLS with mixer's identity; where `mixerAddress` says instead of a service's endpoints. */
+export function mixer(model: MeshModel): Cluster | undefined {
+  const { mixerAddress, rootNamespace, domainSuffix, trustDomain } = model;
+  if (!mixerAddress) return undefined;
+  const name = mixerCluster(rootNamespace, domainSuffix);
+  const identity = `spiffe://${trustDomain}/ns/${rootNamespace}/sa/istio-mixer-service-account`;
+  const host = `istio-mixer.${rootNamespace}.svc.${domainSuffix}`;
+  const address = { socketAddress: { address: mixerAddress.address, portValue: mixerAddress.port } };
+  const named = isIP(mixerAddress.address) === 0;
+  return {
+    ...staticCluster(name, model, [{ endpoint: { address } }]),
+    ...(named ? { type: types.STRICT_DNS, dnsLookupFamily: families.V4_ONLY } : {}),
+    ...connectionPoolFields(undefined),
+    typedExtensionProtocolOptions: http2Options(),
+    transportSocket: meshClientTls([identity], host, ['h2']),
+  };
+}

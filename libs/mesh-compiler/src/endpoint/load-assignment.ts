@@ -1,0 +1,93 @@
+import {
+  type envoy_config_core_v3_Address as Address,
+  type envoy_config_core_v3_Locality as Locality,
+  type envoy_config_endpoint_v3_ClusterLoadAssignment as ClusterLoadAssignment,
+  enumOf,
+  type envoy_config_endpoint_v3_LbEndpoint as LbEndpoint,
+  type Json,
+  type istio_networking_v1alpha3_ClientTLSSettings as ClientTls,
+  structOf,
+} from '@lateen/protos';
+import type { MeshModel } from '../model/mesh-model.ts';
+import type { Proxy } from '../model/proxy.ts';
+import { type Endpoint, type Service, type ServicePort, selects } from '../model/service.ts';
+
+const tlsModes = enumOf('istio.networking.v1alpha3.ClientTLSSettings.TLSmode');
+
+/** The cluster whose endpoints are asked for. */
+export interface EndpointQuery {
+  readonly clusterName: string;
+  readonly service: Service;
+  readonly port: ServicePort;
+  /** Labels of the subset. */
+  readonly labels: { readonly [key: string]: string };
+  /** TLS that the client's policy sets; it can take mTLS off, never put it on. */
+  readonly tls: ClientTls | undefined;
+}
+
+/** Address message of an IP address, host name or unix socket path (port 0). */
+export function addressOf(address: string, port: number): Address {
+  return port === 0 && address.startsWith('/')
+    ? { pipe: { path: address } }
+    : { socketAddress: { address, portValue: port } };
+}
+
+function localityOf(locality: string): Locality {
+  const [region = '', zone = '', subZone = ''] = locality.split('/');
+  return { ...(region ? { region } : {}), ...(zone ? { zone } : {}), ...(subZone ? { subZone } : {}) };
+}
+
+/** `name;namespace;app;version;cluster`: how Istio tells telemetry what an endpoint is. */
+function workloadMetadata(endpoint: Endpoint, clusterId: string): string {
+  const { labels } = endpoint;
+  const app =
+    labels.get('service.istio.io/canonical-name') ??
+    labels.get('app.kubernetes.io/name') ??
+    labels.get('app') ??
+    endpoint.workloadName;
+  const version =
+    labels.get('service.istio.io/canonical-revision') ??
+    labels.get('app.kubernetes.io/version') ??
+    labels.get('version') ??
+    '';
+  return [endpoint.workloadName, endpoint.namespace, app, version, clusterId].join(';');
+}
+
+function announcesMtls(model: MeshModel, endpoint: Endpoint, tls: ClientTls | undefined): boolean {
+  if (endpoint.tlsMode !== 'istio') return false;
+  if (tls && (tls.mode ?? tlsModes.DISABLE) === tlsModes.DISABLE) return false;
+  return (
+    model.peerAuthentications.mode(endpoint.namespace, endpoint.labels, endpoint.policyPorts) !== 'disable'
+  );
+}
+
+function lbEndpoint(model: MeshModel, proxy: Proxy, endpoint: Endpoint, query: EndpointQuery): LbEndpoint {
+  const metadata: { [filter: string]: ReturnType<typeof structOf> } = {};
+  const mtls = !query.service.external && announcesMtls(model, endpoint, query.tls);
+  if (mtls) metadata['envoy.transport_socket_match'] = structOf({ tlsMode: 'istio' });
+  const istio: { [key: string]: Json } = { workload: workloadMetadata(endpoint, proxy.clusterId) };
+  metadata.istio = structOf(istio);
+  return {
+    endpoint: { address: addressOf(endpoint.address, endpoint.port) },
+    loadBalancingWeight: { value: endpoint.weight },
+    metadata: { filterMetadata: metadata },
+  };
+}
+
+/** Endpoints of a cluster by locality; a locality's weight is the sum of its endpoints'. */
+export function loadAssignment(model: MeshModel, proxy: Proxy, query: EndpointQuery): ClusterLoadAssignment {
+  const byLocality = new Map<string, Endpoint[]>();
+  for (const endpoint of model.endpoints(query.service, query.port)) {
+    if (!endpoint.address || !selects(query.labels, endpoint.labels)) continue;
+    byLocality.set(endpoint.locality, [...(byLocality.get(endpoint.locality) ?? []), endpoint]);
+  }
+  const localities = [...byLocality].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return {
+    clusterName: query.clusterName,
+    endpoints: localities.map(([locality, endpoints]) => ({
+      locality: localityOf(locality),
+      lbEndpoints: endpoints.map((endpoint) => lbEndpoint(model, proxy, endpoint, query)),
+      loadBalancingWeight: { value: endpoints.reduce((sum, { weight }) => sum + weight, 0) },
+    })),
+  };
+}

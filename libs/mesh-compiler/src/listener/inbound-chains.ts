@@ -1,0 +1,116 @@
+import type {
+  envoy_config_core_v3_TransportSocket as TransportSocket,
+  envoy_config_listener_v3_Filter as Filter,
+  envoy_config_listener_v3_FilterChain as FilterChain,
+  envoy_config_listener_v3_FilterChainMatch as FilterChainMatch,
+} from '@lateen/protos';
+import { httpFilters } from '../filter/http-filters.ts';
+import { tcpMixerConfig, usesMixer } from '../filter/mixer.ts';
+import type { MeshModel } from '../model/mesh-model.ts';
+import type { MtlsMode } from '../model/peer-authentication.ts';
+import { type Proxy, speaksHttp2 } from '../model/proxy.ts';
+import type { Service } from '../model/service.ts';
+import { inboundConfiguration } from '../route/inbound-routes.ts';
+import { meshServerTls } from '../secret/tls-context.ts';
+import { securityNetworkFilters } from '../security/network-policies.ts';
+import { istioHttpAlpns, plainHttpAlpns, tcpProxyFilter } from './filter-chain.ts';
+import { connectionManagerFilter } from './http-connection-manager.ts';
+
+/** One port of a workload as its sidecar serves it. */
+export interface InboundPortChains {
+  readonly name: string;
+  readonly statPrefix: string;
+  readonly cluster: string;
+  /** Port in route names. */
+  readonly port: number;
+  readonly servicePort: number;
+  readonly service: Service | undefined;
+  readonly mode: MtlsMode;
+  readonly kind: 'http' | 'tcp' | 'sniffed';
+  /** Part that every chain's match has; a redirected sidecar tells ports apart by it. */
+  readonly match: FilterChainMatch;
+  /** Chains for any port: names of their own, and HTTP only where the client announces it. */
+  readonly catchAll?: boolean;
+}
+
+/** ALPNs that only a client with a mesh identity offers; `istio-peer-exchange` is for Istio's own Envoy alone. */
+const meshAlpns = ['istio', ...istioHttpAlpns];
+
+/** ALPNs that the sidecar offers to mesh clients. */
+export function serverAlpns(proxy: Proxy): string[] {
+  return speaksHttp2(proxy) ? ['h2', 'http/1.1'] : ['http/1.1'];
+}
+
+function meshTls(model: MeshModel, proxy: Proxy): TransportSocket {
+  return meshServerTls([model.trustDomain, ...(model.mesh.trustDomainAliases ?? [])], serverAlpns(proxy));
+}
+
+function tcpFilters(model: MeshModel, proxy: Proxy, port: InboundPortChains): Filter[] {
+  const mixer = usesMixer(model, proxy, 'inbound')
+    ? [{ name: 'mixer', typedConfig: tcpMixerConfig(model, proxy, 'inbound', port.service) }]
+    : [];
+  const forward = tcpProxyFilter(model, { statPrefix: port.cluster, cluster: port.cluster });
+  return [...securityNetworkFilters(model, proxy), ...mixer, forward];
+}
+
+function managerFilters(model: MeshModel, proxy: Proxy, port: InboundPortChains): Filter[] {
+  const routes = inboundConfiguration(model, proxy, port);
+  return [
+    connectionManagerFilter(model, {
+      statPrefix: port.statPrefix,
+      routes,
+      httpFilters: httpFilters({ model, proxy, direction: 'inbound' }),
+      side: 'inbound',
+    }),
+  ];
+}
+
+interface ChainKind {
+  readonly http: boolean;
+  readonly tls: boolean;
+  readonly alpns?: readonly string[];
+  /** Bytes are TLS, but not the mesh's: they pass as they are. */
+  readonly foreignTls?: boolean;
+}
+
+/** The chains of each kind of port, the most specific first (istio/pilot/pkg/networking/core/listener_inbound.go). */
+function kindsOf(port: InboundPortChains): ChainKind[] {
+  const { mode, kind } = port;
+  const strict = mode === 'strict';
+  const plain = mode !== 'strict';
+  const mtls = mode !== 'disable';
+  if (kind === 'http') {
+    return [
+      ...(mtls ? [{ http: true, tls: true, ...(strict ? {} : { alpns: meshAlpns }) }] : []),
+      ...(plain ? [{ http: true, tls: false }] : []),
+    ];
+  }
+  if (kind === 'tcp') {
+    return [
+      ...(mtls ? [{ http: false, tls: true, ...(strict ? {} : { alpns: meshAlpns }) }] : []),
+      ...(mode === 'permissive' ? [{ http: false, tls: false, foreignTls: true }] : []),
+      ...(plain ? [{ http: false, tls: false }] : []),
+    ];
+  }
+  return [
+    ...(mtls ? [{ http: true, tls: true, alpns: istioHttpAlpns }] : []),
+    ...(plain ? [{ http: true, tls: false, alpns: plainHttpAlpns }] : []),
+    ...(mtls ? [{ http: false, tls: true, ...(strict ? {} : { alpns: ['istio'] }) }] : []),
+    ...(plain ? [{ http: false, tls: false }] : []),
+    ...(mode === 'permissive' ? [{ http: false, tls: false, foreignTls: true }] : []),
+  ];
+}
+
+/** Filter chains of one port. */
+export function inboundChains(model: MeshModel, proxy: Proxy, port: InboundPortChains): FilterChain[] {
+  return kindsOf(port).map((kind) => ({
+    name: port.catchAll && kind.http ? `${port.name}-catchall-http` : port.name,
+    filterChainMatch: {
+      ...port.match,
+      transportProtocol: kind.tls || kind.foreignTls ? 'tls' : 'raw_buffer',
+      ...(kind.alpns ? { applicationProtocols: kind.alpns } : {}),
+    },
+    filters: kind.http ? managerFilters(model, proxy, port) : tcpFilters(model, proxy, port),
+    ...(kind.tls ? { transportSocket: meshTls(model, proxy) } : {}),
+  }));
+}

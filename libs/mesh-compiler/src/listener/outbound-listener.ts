@@ -1,0 +1,140 @@
+import {
+  type envoy_config_listener_v3_FilterChain as FilterChain,
+  type envoy_config_listener_v3_Listener as Listener,
+  durationOf,
+  enumOf,
+  structOf,
+} from '@lateen/protos';
+import { blackHoleCluster, passthroughCluster } from '../cluster/cluster-name.ts';
+import { configPath } from '../cluster/outbound-cluster.ts';
+import { httpFilters } from '../filter/http-filters.ts';
+import { tcpMixerConfig, usesMixer } from '../filter/mixer.ts';
+import type { MeshModel } from '../model/mesh-model.ts';
+import type { Proxy } from '../model/proxy.ts';
+import { allowsAny } from '../route/route-configuration.ts';
+import type { TcpChain } from '../route/tcp-route.ts';
+import { listenerAccessLogs } from './access-log.ts';
+import { cidrRange, httpInspector, plainHttpAlpns, tcpProxyFilter, tlsInspector } from './filter-chain.ts';
+import { connectionManagerFilter } from './http-connection-manager.ts';
+
+const directions = enumOf('envoy.config.core.v3.TrafficDirection');
+const handshake = { seconds: 15, nanos: 0 };
+
+/** What an outbound listener takes. */
+export interface OutboundListener {
+  readonly address: string;
+  readonly port: number;
+  /** Name of the routes for HTTP; absent: no HTTP here. */
+  readonly routes?: string | undefined;
+  readonly tcp: readonly TcpChain[];
+  /** HTTP is told from other bytes, which a default chain takes. */
+  readonly sniffed: boolean;
+  /** Connections that no chain takes go where they were dialled (or nowhere, under REGISTRY_ONLY). */
+  readonly otherwise: 'passthrough' | 'none';
+}
+
+/** Filter chain of TCP or TLS connections. */
+export function tcpChain(model: MeshModel, proxy: Proxy, chain: TcpChain): FilterChain {
+  const { serverNames, subnets, owner } = chain;
+  const match = {
+    ...(serverNames.length > 0 ? { serverNames } : {}),
+    ...(subnets.length > 0 ? { prefixRanges: subnets.map(cidrRange) } : {}),
+  };
+  const mixer = usesMixer(model, proxy, 'outbound')
+    ? [{ name: 'mixer', typedConfig: tcpMixerConfig(model, proxy, 'outbound', chain.service) }]
+    : [];
+  return {
+    ...(Object.keys(match).length > 0 ? { filterChainMatch: match } : {}),
+    filters: [...mixer, tcpProxyFilter(model, { statPrefix: chain.statPrefix, ...chain.target })],
+    transportSocketConnectTimeout: handshake,
+    ...(owner && Object.keys(match).length + (chain.target.weightedClusters ? 1 : 0) > 0
+      ? {
+          metadata: { filterMetadata: { istio: structOf({ config: configPath('virtual-service', owner) }) } },
+        }
+      : {}),
+  };
+}
+
+/** Default chain: to the dialled address, or nowhere. */
+function otherwiseChain(model: MeshModel): FilterChain {
+  const cluster = allowsAny(model) ? passthroughCluster : blackHoleCluster;
+  return {
+    name: allowsAny(model) ? 'PassthroughFilterChain' : 'BlackholeFilterChain',
+    filterChainMatch: {},
+    filters: [tcpProxyFilter(model, { statPrefix: cluster, cluster })],
+  };
+}
+
+/** Outbound listener of a service port or of an address. */
+export function outboundListener(model: MeshModel, proxy: Proxy, listener: OutboundListener): Listener {
+  const { address, port, routes, tcp, sniffed } = listener;
+  const name = `${address}_${port}`;
+  const bound = proxy.interception === 'none';
+  const chains: FilterChain[] = [];
+  if (routes !== undefined) {
+    chains.push({
+      ...(sniffed
+        ? { filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: plainHttpAlpns } }
+        : {}),
+      filters: [
+        connectionManagerFilter(model, {
+          statPrefix: `outbound_${name};`,
+          routes,
+          httpFilters: httpFilters({ model, proxy, direction: 'outbound' }),
+          side: 'outbound',
+        }),
+      ],
+      transportSocketConnectTimeout: handshake,
+    });
+  }
+  chains.push(...tcp.map((chain) => tcpChain(model, proxy, chain)));
+  const hasNames = tcp.some(({ serverNames }) => serverNames.length > 0);
+  const open = chains.findIndex(({ filterChainMatch }) => filterChainMatch === undefined);
+  const onlyOpen = open >= 0 && chains.length === 1;
+  const [matched, unmatched] = [
+    chains.filter((_, index) => onlyOpen || index !== open),
+    onlyOpen ? undefined : chains[open],
+  ];
+  const fallback =
+    unmatched ?? (onlyOpen || listener.otherwise === 'none' ? undefined : otherwiseChain(model));
+  return {
+    name,
+    address: { socketAddress: { address, portValue: port } },
+    trafficDirection: directions.OUTBOUND,
+    ...(bound ? { maxConnectionsToAcceptPerSocketEvent: { value: 1 } } : { bindToPort: { value: false } }),
+    listenerFilters: [
+      ...(hasNames ? [tlsInspector()] : []),
+      ...(routes !== undefined && sniffed ? [httpInspector()] : []),
+    ],
+    listenerFiltersTimeout: model.mesh.protocolDetectionTimeout ?? durationOf(0),
+    continueOnListenerFiltersTimeout: true,
+    filterChains: matched,
+    ...(fallback ? { defaultFilterChain: fallback } : {}),
+    ...listenerAccessLogs(model),
+  };
+}
+
+/** `virtualOutbound`: takes all of a redirected workload's connections and hands them to the listener of their address. */
+export function virtualOutbound(model: MeshModel): Listener {
+  const port = model.mesh.proxyListenPort || 15001;
+  const cluster = allowsAny(model) ? passthroughCluster : blackHoleCluster;
+  return {
+    name: 'virtualOutbound',
+    address: { socketAddress: { address: '0.0.0.0', portValue: port } },
+    trafficDirection: directions.OUTBOUND,
+    useOriginalDst: { value: true },
+    maxConnectionsToAcceptPerSocketEvent: { value: 1 },
+    filterChains: [
+      {
+        name: 'virtualOutbound-blackhole',
+        filterChainMatch: { destinationPort: { value: port } },
+        filters: [tcpProxyFilter(model, { statPrefix: blackHoleCluster, cluster: blackHoleCluster })],
+      },
+      {
+        name: 'virtualOutbound-catchall-tcp',
+        filters: [tcpProxyFilter(model, { statPrefix: cluster, cluster })],
+      },
+    ],
+    ...listenerAccessLogs(model),
+  };
+}

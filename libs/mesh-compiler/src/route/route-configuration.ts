@@ -1,0 +1,73 @@
+import {
+  enumOf,
+  type envoy_config_route_v3_Route as Route,
+  type envoy_config_route_v3_RouteConfiguration as RouteConfiguration,
+  type envoy_config_route_v3_VirtualHost as VirtualHost,
+} from '@lateen/protos';
+import { forwardProxyCluster, passthroughCluster } from '../cluster/cluster-name.ts';
+import type { MeshModel } from '../model/mesh-model.ts';
+import type { CompileProblem } from '../model/problem.ts';
+import { type Proxy, sharesLoopback } from '../model/proxy.ts';
+import type { Service } from '../model/service.ts';
+import { connectRoute } from './connect-route.ts';
+import { hostNames, meshHostRoutes, virtualHosts } from './virtual-host.ts';
+
+const modes = enumOf('istio.mesh.v1alpha1.MeshConfig.OutboundTrafficPolicy.Mode');
+const none = { seconds: 0, nanos: 0 };
+
+/** May sidecars call hosts that the registry doesn't know? */
+export function allowsAny(model: MeshModel): boolean {
+  return (model.mesh.outboundTrafficPolicy?.mode ?? modes.ALLOW_ANY) !== modes.REGISTRY_ONLY;
+}
+
+/** Virtual host of every other name: let through, or refused with 502. */
+export function otherHosts(model: MeshModel, proxy: Proxy, options: { connect: boolean }): VirtualHost {
+  const any = allowsAny(model);
+  const name = any ? 'allow_any' : 'block_all';
+  const cluster = sharesLoopback(proxy) ? forwardProxyCluster : passthroughCluster;
+  const route: Route = any
+    ? { name, match: { prefix: '/' }, route: { cluster, timeout: none, maxGrpcTimeout: none } }
+    : { name, match: { prefix: '/' }, directResponse: { status: 502 } };
+  const connect: Route[] = options.connect
+    ? [
+        any
+          ? connectRoute(name, { cluster })
+          : { name, match: { connectMatcher: {} }, directResponse: { status: 502 } },
+      ]
+    : [];
+  return { name, domains: ['*'], routes: [...connect, route], includeRequestAttemptCount: true };
+}
+
+/** The parts that all route configurations of a sidecar's outbound side share. */
+export function outboundConfiguration(name: string, hosts: readonly VirtualHost[]): RouteConfiguration {
+  return {
+    name,
+    virtualHosts: hosts,
+    validateClusters: { value: false },
+    maxDirectResponseBodySizeBytes: { value: 1_048_576 },
+    ignorePortInHostMatching: true,
+  };
+}
+
+/** Route configuration of a sidecar's HTTP listener; its name is the port, or `host:port` for one sniffed service. */
+export function portRouteConfiguration(
+  model: MeshModel,
+  proxy: Proxy,
+  query: { name: string; port: number; services: ReadonlyMap<string, Service>; problems: CompileProblem[] },
+): RouteConfiguration {
+  const entries = meshHostRoutes({
+    model,
+    proxy,
+    services: query.services,
+    problems: query.problems,
+    port: query.port,
+  });
+  const hosts = virtualHosts(
+    entries.map((entry) => ({
+      name: `${entry.host}:${entry.port}`,
+      domains: hostNames(entry, proxy.namespace, model.domainSuffix),
+      routes: entry.routes,
+    })),
+  );
+  return outboundConfiguration(query.name, [...hosts, otherHosts(model, proxy, { connect: false })]);
+}
