@@ -43,6 +43,8 @@ export interface Decoded {
   readonly object?: ConfigObject;
   readonly skipped?: SkipNotice;
   readonly violations: readonly Violation[];
+  /** Place of a field of the object in its text; `undefined` for JSON. */
+  locate?(path: string): Position | undefined;
 }
 
 /** Options of decoding one object. */
@@ -218,10 +220,8 @@ function isInside(path: string, body: string): boolean {
  */
 export function decodeDocument(document: ConfigDocument, options: DecodeObjectOptions = {}): Decoded {
   const { root } = document;
-  const report = new Report({
-    position: (offset) => document.positionOf(offset),
-    pathOffset: (path) => offsetOfPath(root, path),
-  });
+  const pathOffset = (path: string): number => offsetOfPath(root, path);
+  const report = new Report({ position: (offset) => document.positionOf(offset), pathOffset });
   if (root.kind !== 'map') {
     report.at('error', {
       path: '',
@@ -230,11 +230,12 @@ export function decodeDocument(document: ConfigDocument, options: DecodeObjectOp
     });
     return { violations: report.violations };
   }
-  return decodeRoot(root, {
+  const decoded = decodeRoot(root, {
     report,
     position: document.positionOf(root.offset),
     defaultNamespace: options.defaultNamespace ?? 'default',
   });
+  return { ...decoded, locate: (path) => document.positionOf(pathOffset(path)) };
 }
 
 /** As `decodeDocument`, for a JSON value of the API; violations have no position. */

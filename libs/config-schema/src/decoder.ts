@@ -11,6 +11,7 @@ import { parseDuration, parseTimestamp } from './duration.ts';
 import { describeNode, jsonOfNode, keySegment, type MapEntry, type MapNode, type Node } from './node.ts';
 import type { Report } from './report.ts';
 import { didYouMean } from './suggestion.ts';
+import { type RetiredField, retiredFields } from './retired-field.ts';
 import type { Severity } from './violation.ts';
 
 /** Where the walk stands: the path's segments, formatted already. */
@@ -34,6 +35,7 @@ interface MessagePlan {
   readonly fields: ReadonlyMap<string, FieldPlan>;
   readonly prototype: object;
   readonly names: readonly string[];
+  readonly retired: ReadonlyMap<string, RetiredField> | undefined;
 }
 
 function pathOf(walk: Walk): string {
@@ -326,7 +328,7 @@ function planOf(name: MessageName): MessagePlan {
   }
   // A message decoded from no bytes has the prototype that answers proto3's defaults for absent fields.
   const prototype = Object.getPrototypeOf(decode(name, new Uint8Array())) as object;
-  const plan = { fields, prototype, names };
+  const plan = { fields, prototype, names, retired: retiredFields.get(name) };
   plans.set(name, plan);
   return plan;
 }
@@ -340,11 +342,38 @@ function unknownField(plan: MessagePlan, entry: MapEntry, walk: Walk): void {
   });
 }
 
+/** Decodes a field that the API dropped as the one that took its place, and warns. */
+function decodeRetired(
+  plan: MessagePlan,
+  entry: MapEntry,
+  { walk, result }: { walk: Walk; result: { [key: string]: unknown } },
+): void {
+  const retired = plan.retired?.get(entry.key);
+  const field = retired && plan.fields.get(retired.successor);
+  if (!retired || !field) return;
+  walk.path.push(keySegment(entry.key));
+  const hint = `write ${retired.successor}`;
+  walk.report.at('warning', {
+    path: pathOf(walk),
+    message: `"${entry.key}" is deprecated`,
+    offset: entry.keyOffset,
+    hint,
+  });
+  const value = isNull(entry.value) ? undefined : field.decodeValue(retired.translate(entry.value), walk);
+  if (value !== undefined && !Object.hasOwn(result, field.descriptor.name))
+    result[field.descriptor.name] = value;
+  walk.path.pop();
+}
+
 function decodeFields(plan: MessagePlan, node: MapNode, walk: Walk): unknown {
   const result = Object.create(plan.prototype) as { [key: string]: unknown };
   let oneofs: Map<string, string> | undefined;
   for (const entry of node.entries) {
     const field = plan.fields.get(entry.key);
+    if (!field && plan.retired?.has(entry.key)) {
+      decodeRetired(plan, entry, { walk, result });
+      continue;
+    }
     if (!field) {
       walk.path.push(keySegment(entry.key));
       unknownField(plan, entry, walk);

@@ -1,3 +1,5 @@
+export { analyze, type AnalyzeOptions } from './analysis/analyze.ts';
+export type { Finding, Locate } from './analysis/finding.ts';
 export { type ConfigDocument, parseDocuments, type ParsedDocuments, textBounds } from './document.ts';
 export {
   type Decoded,

@@ -12,7 +12,7 @@ export const handler = defineKind({
     if (!spec.adapter && !spec.compiledAdapter)
       report.error('spec', 'a handler needs compiledAdapter or adapter');
     if (spec.adapter && spec.compiledAdapter)
-      report.error('spec.adapter', 'a handler has compiledAdapter or adapter, not both');
+      report.warning('spec.adapter', 'adapter has no effect beside compiledAdapter');
     if (spec.connection && !spec.connection.address)
       report.error('spec.connection.address', 'a connection needs an address');
     checkDuration(spec.connection?.timeout, 'spec.connection.timeout', { report });

@@ -11,6 +11,6 @@ export const instance = defineKind({
     if (!spec.template && !spec.compiledTemplate)
       report.error('spec', 'an instance needs compiledTemplate or template');
     if (spec.template && spec.compiledTemplate)
-      report.error('spec.template', 'an instance has compiledTemplate or template, not both');
+      report.warning('spec.template', 'template has no effect beside compiledTemplate');
   },
 });

@@ -11,6 +11,28 @@ import { checkPolicyTargets } from '../rules/selector.ts';
 
 const { UPSERT, REMOVE } = enumOf('istio.telemetry.v1alpha1.MetricsOverrides.TagOverride.Operation');
 
+const closing: ReadonlyMap<string, string> = new Map([
+  [')', '('],
+  [']', '['],
+  ['}', '{'],
+]);
+
+/** Are the brackets of a CEL expression closed in order? Its types and functions are the proxy's to judge. */
+function isBalanced(expression: string): boolean {
+  const open: string[] = [];
+  let quote = '';
+  for (let at = 0; at < expression.length; at++) {
+    const letter = expression[at] ?? '';
+    if (quote !== '') {
+      if (letter === '\\') at += 1;
+      else if (letter === quote) quote = '';
+    } else if (letter === '"' || letter === "'") quote = letter;
+    else if ('([{'.includes(letter)) open.push(letter);
+    else if (closing.has(letter) && open.pop() !== closing.get(letter)) return false;
+  }
+  return quote === '' && open.length === 0;
+}
+
 type Providers = readonly { name?: string | undefined }[] | undefined;
 
 function checkProviders(providers: Providers, path: string, report: Report): void {
@@ -63,6 +85,11 @@ function validate(spec: istio_telemetry_v1alpha1_Telemetry, context: ValidationC
     checkProviders(logging.providers, path, report);
     if (logging.filter && !logging.filter.expression)
       report.error(`${path}.filter.expression`, 'the filter needs an expression');
+    else if (logging.filter?.expression && !isBalanced(logging.filter.expression))
+      report.error(
+        `${path}.filter.expression`,
+        'no valid CEL expression: its brackets or quotes are not closed',
+      );
   }
 }
 

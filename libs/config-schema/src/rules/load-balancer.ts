@@ -96,6 +96,7 @@ function checkFailover(
 }
 
 const regionLabel = 'topology.kubernetes.io/region';
+const localityLabels = [regionLabel, 'topology.kubernetes.io/zone', 'topology.istio.io/subzone'];
 
 /** Reports wrong locality settings. Source: Istio validateLocalityLbSetting. */
 export function checkLocality(
@@ -152,10 +153,11 @@ function checkZoneAware(
 ): void {
   const { failover = [], failoverPriority = [] } = zoneAware;
   checkFailover(failover, `${path}.failover`, report);
-  if (failover.length > 0 && failoverPriority.some((label) => label.startsWith(regionLabel))) {
+  for (const [index, label] of failoverPriority.entries()) {
+    if (!localityLabels.some((each) => label.split('=')[0] === each)) continue;
     report.error(
-      `${path}.failoverPriority`,
-      `failover and "${regionLabel}" in failoverPriority can't be set together`,
+      `${path}.failoverPriority[${index}]`,
+      `zone awareness orders localities itself, "${label}" can't stand in failoverPriority`,
     );
   }
   warnWithoutDetection(failover.length + failoverPriority.length, outlierDetection, { path, report });

@@ -1,6 +1,6 @@
 import type { istio_type_v1beta1_PolicyTargetReference } from '@lateen/protos';
 import { keySegment } from '../node.ts';
-import { isDnsLabel, isSubdomain, labelKeyProblem, labelValueProblem } from '../metadata.ts';
+import { isSubdomain, labelKeyProblem, labelValueProblem } from '../metadata.ts';
 import type { ValidationContext } from '../kind.ts';
 import type { Report } from '../report.ts';
 
@@ -56,15 +56,16 @@ const targetKinds: readonly { group: string; kind: string }[] = [
 function checkTarget(
   target: istio_type_v1beta1_PolicyTargetReference,
   path: string,
-  { metadata, report }: ValidationContext,
+  { report }: ValidationContext,
 ): void {
   const { group = '', kind = '', name = '', namespace = '' } = target;
   if (name === '') report.error(`${path}.name`, 'the target reference must name its target');
   else if (!isSubdomain(name)) report.error(`${path}.name`, `"${name}" is no valid name`);
-  if (namespace !== '' && namespace !== metadata.namespace) {
-    report.error(`${path}.namespace`, 'a target reference to another namespace is not supported');
-  } else if (namespace !== '' && !isDnsLabel(namespace))
-    report.error(`${path}.namespace`, `"${namespace}" is no valid namespace`);
+  if (namespace !== '')
+    report.error(
+      `${path}.namespace`,
+      'a target is in the namespace of its policy, namespace must not be set',
+    );
   const normalGroup = group === 'core' ? '' : group;
   if (!targetKinds.some((known) => known.group === normalGroup && known.kind === kind)) {
     const known = targetKinds.map((each) => `${each.group || 'core'}/${each.kind}`).join(', ');

@@ -9,6 +9,7 @@ export interface WasmModule {
   readonly url?: string | undefined;
   readonly sha256?: string | undefined;
   readonly imagePullSecret?: string | undefined;
+  readonly pluginName?: string | undefined;
   readonly vmConfig?: istio_extensions_v1alpha1_VmConfig | undefined;
 }
 
@@ -28,6 +29,8 @@ export function checkWasm(module: WasmModule, path: string, report: Report): voi
     report.error(`${path}.sha256`, 'expected 64 digits of lower-case hexadecimal');
   if (module.imagePullSecret?.includes('/'))
     report.error(`${path}.imagePullSecret`, 'expected the name of a Secret, without namespace');
+  if ((module.pluginName?.length ?? 0) > 255)
+    report.error(`${path}.pluginName`, 'the name must be shorter than 256 characters');
   const names = new Set<string>();
   for (const [index, { name = '', valueFrom = 0, value = '' }] of (module.vmConfig?.env ?? []).entries()) {
     const at = `${path}.vmConfig.env[${index}]`;
