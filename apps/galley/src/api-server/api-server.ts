@@ -1,0 +1,140 @@
+import type { AddressInfo } from 'node:net';
+import {
+  type Clock,
+  type Component,
+  LateenError,
+  type Logger,
+  messageOf,
+  type MetricsRegistry,
+  type Secret,
+} from '@lateen/runtime';
+import { fastify, type FastifyError, type FastifyInstance } from 'fastify';
+import type { Rollout } from '../status/rollout.ts';
+import type { Catalog } from '../store/catalog.ts';
+import { ApiFailure, failureBody, type StatusBody } from './api-status.ts';
+import { discoveryOf } from './discovery.ts';
+import { createGatekeeper } from './gatekeeper.ts';
+import { addLateenRoutes } from './lateen-routes.ts';
+import { createResourceHandler, pathOf } from './resource-handler.ts';
+
+/** What the API needs. */
+export interface ApiServerOptions {
+  /** Address to listen on. Port 0 lets the system choose. */
+  readonly host: string;
+  readonly port: number;
+  /** Further names that clients call this server by. */
+  readonly hostNames: readonly string[];
+  readonly token: Secret;
+  readonly catalog: Catalog;
+  readonly rollout: Rollout;
+  readonly metrics: MetricsRegistry;
+  /** Is everything that clients rely on up? */
+  readonly ready: () => boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Largest body, an `apply` of many documents. Bytes. */
+const maxBodyBytes = 32 * 1024 * 1024;
+const requestTimeoutMs = 30_000;
+
+/** The HTTP API: Kubernetes' paths for every kind, apply, rollout, discovery, health and metrics. */
+export function createApiServer(options: ApiServerOptions): Component & { readonly port: number } {
+  const { catalog, clock, logger, metrics } = options;
+  const admit = createGatekeeper({ token: options.token, hosts: options.hostNames });
+  const watches = new Set<{ stop(): void }>();
+  let server: FastifyInstance | undefined;
+  let port = 0;
+
+  const build = (): FastifyInstance => {
+    const app = fastify({
+      bodyLimit: maxBodyBytes,
+      requestTimeout: requestTimeoutMs,
+      forceCloseConnections: true,
+      exposeHeadRoutes: false,
+      routerOptions: { ignoreTrailingSlash: false, maxParamLength: 4096 },
+    });
+    // Bodies stay text here: each handler knows what it reads.
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+    app.addHook('onRequest', async (request) => {
+      const { host, origin, authorization } = request.headers;
+      admit({ path: pathOf(request.url), host, origin, authorization });
+    });
+    app.addHook('onResponse', async (request, reply) => {
+      metrics
+        .counter('galley_api_requests_total', 'Requests to the API.', {
+          method: request.method,
+          code: String(reply.statusCode),
+        })
+        .inc();
+    });
+    app.setErrorHandler((error: FastifyError | Error, request, reply) => {
+      const body = statusOf(error);
+      if (body.code >= 500) logger.error({ err: error, url: request.url }, 'an API call failed');
+      return reply.code(body.code).send(body);
+    });
+    app.setNotFoundHandler((request, reply) => {
+      const discovery = request.method === 'GET' ? discoveryOf(pathOf(request.url)) : undefined;
+      if (discovery) return reply.send(discovery);
+      return reply
+        .code(404)
+        .send(failureBody('NotFound', 'the server could not find the requested resource'));
+    });
+    app.get('/healthz', () => 'ok');
+    app.get('/healthz/ready', (_request, reply) =>
+      options.ready() ? 'ok' : reply.code(503).send('not ready'),
+    );
+    app.get('/metrics', (_request, reply) => reply.type('text/plain; version=0.0.4').send(metrics.text()));
+    addLateenRoutes(app, options);
+    const handle = createResourceHandler({ catalog, clock, watches });
+    for (const url of ['/api/*', '/apis/*']) {
+      app.route({
+        url,
+        method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+        handler: async (request, reply) => {
+          const discovery = request.method === 'GET' ? discoveryOf(pathOf(request.url)) : undefined;
+          return discovery ?? handle(request, reply);
+        },
+      });
+    }
+    return app;
+  };
+
+  return {
+    name: 'api-server',
+    get port() {
+      return port;
+    },
+    async start() {
+      server = build();
+      try {
+        await server.listen({ host: options.host, port: options.port });
+      } catch (error) {
+        const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+        const reason = taken
+          ? 'the address is taken, stop its owner or set GALLEY_API_ADDRESS'
+          : messageOf(error);
+        const message = `the API cannot listen on ${options.host}:${options.port}: ${reason}`;
+        throw new LateenError(message, { code: 'LTN_GALLEY_LISTEN', origin: 'config', cause: error });
+      }
+      port = (server.server.address() as AddressInfo).port;
+    },
+    async stop() {
+      for (const watch of [...watches]) watch.stop();
+      await server?.close();
+      server = undefined;
+    },
+  };
+}
+
+/** The one place where what a handler throws becomes a Status. */
+function statusOf(error: FastifyError | Error): StatusBody {
+  if (error instanceof ApiFailure) return error.body;
+  if (error instanceof LateenError && error.retryable)
+    return failureBody('ServiceUnavailable', error.message);
+  const code = 'statusCode' in error ? error.statusCode : undefined;
+  if (code === 413) return failureBody('RequestEntityTooLarge', `a body may have ${maxBodyBytes} bytes`);
+  if (code !== undefined && code >= 400 && code < 500) return failureBody('BadRequest', error.message);
+  return failureBody('InternalError', 'internal error, see the log of galley');
+}
