@@ -137,6 +137,7 @@ function kubernetesService(
     headless: addresses.length === 0 && clusterIps.includes('None'),
     exportTo: exportToOf(listed, options.defaultExportTo),
     subjectAltNames: [],
+    selector,
     created: creationTimestamp ?? '',
     key: objectKey('k8s/core/v1/services', object),
   };
@@ -193,6 +194,7 @@ function serviceEntryServices(
       headless: false,
       exportTo: exportToOf(spec.exportTo ?? [], options.defaultExportTo),
       subjectAltNames: spec.subjectAltNames ?? [],
+      selector,
       created: creationTimestamp ?? '',
       key: objectKey('istio/networking/v1alpha3/serviceentries', object),
     };

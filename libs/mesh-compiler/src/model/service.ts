@@ -33,6 +33,8 @@ export interface Service {
   /** Namespaces that may see it; `*` all. */
   readonly exportTo: ReadonlySet<string>;
   readonly subjectAltNames: readonly string[];
+  /** Labels of the workloads that it selects; `undefined`: it selects none. */
+  readonly selector: { readonly [key: string]: string } | undefined;
   readonly created: string;
   /** `collection ns/name` of the object. */
   readonly key: string;
