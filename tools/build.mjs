@@ -27,10 +27,15 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
   // CommonJS packages in the bundle ask for Node's own modules by `require`.
-  banner: { js: "import { createRequire as lateenRequire } from 'node:module'; const require = lateenRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as lateenRequire } from 'node:module'; const require = lateenRequire(import.meta.url);",
+  },
 });
 for (const bundle of ['data-plane', 'control-plane']) {
   cpSync(join(root, 'libs/protos/generated', `${bundle}.json`), join(out, 'protos', `${bundle}.json`));
 }
 const { name, version, description, license } = manifest;
-writeFileSync(join(out, 'package.json'), `${JSON.stringify({ name, version, description, license, type: 'module' }, null, 2)}\n`);
+writeFileSync(
+  join(out, 'package.json'),
+  `${JSON.stringify({ name, version, description, license, type: 'module' }, null, 2)}\n`,
+);

@@ -6,7 +6,14 @@ import { performance } from 'node:perf_hooks';
 import { root } from './rules/files.mjs';
 
 const commands = {
-  types: ['tsc', '-p', 'tsconfig.base.json', '--incremental', '--tsBuildInfoFile', 'node_modules/.lateen/tsc.tsbuildinfo'],
+  types: [
+    'tsc',
+    '-p',
+    'tsconfig.base.json',
+    '--incremental',
+    '--tsBuildInfoFile',
+    'node_modules/.lateen/tsc.tsbuildinfo',
+  ],
   lint: ['oxlint', '--type-aware', '--quiet', 'apps', 'libs', 'tools', 'e2e'],
   format: ['biome', 'format', '.'],
   boundaries: ['depcruise', '--config', '.dependency-cruiser.mjs', 'apps', 'libs', 'e2e'],
@@ -15,12 +22,18 @@ const commands = {
 
 function run([command, ...args]) {
   return new Promise((resolve) => {
-    const child = spawn(`node_modules/.bin/${command}`, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`, NO_COLOR: '1' } });
+    const child = spawn(`node_modules/.bin/${command}`, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`, NO_COLOR: '1' },
+    });
     let output = '';
     child.stdout.on('data', (chunk) => (output += chunk));
     child.stderr.on('data', (chunk) => (output += chunk));
     child.on('error', (error) => resolve([String(error)]));
-    child.on('close', (code) => resolve(code === 0 ? [] : [output.trim() || `${command} ended with ${code}`]));
+    child.on('close', (code) =>
+      resolve(code === 0 ? [] : [output.trim() || `${command} ended with ${code}`]),
+    );
   });
 }
 
@@ -48,5 +61,9 @@ async function worker() {
   }
 }
 await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, worker));
-process.stdout.write(failed === 0 ? `check: all ${jobs.length} rules hold\n` : `check: ${failed} of ${jobs.length} rules are broken\n`);
+process.stdout.write(
+  failed === 0
+    ? `check: all ${jobs.length} rules hold\n`
+    : `check: ${failed} of ${jobs.length} rules are broken\n`,
+);
 process.exitCode = failed === 0 ? 0 : 1;

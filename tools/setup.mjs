@@ -16,7 +16,11 @@ function digest(files) {
 }
 
 function run(step, command, args, env = {}) {
-  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], env: { ...process.env, ...env } });
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+    env: { ...process.env, ...env },
+  });
   if (result.error?.code === 'ENOENT') fail(`${step}: ${command} is not on PATH`);
   if (result.status !== 0) fail(`${step} failed (exit code ${result.status ?? result.signal})`);
 }
@@ -53,7 +57,12 @@ once('dependencies', ['package-lock.json'], () => {
 run('Node.js 26', join(root, 'tools/node'), ['-e', '']);
 once(
   'protos',
-  ['libs/protos/generate.ts', 'libs/protos/bundles.ts', ...filesUnder('libs/protos/proto', '.proto'), 'package-lock.json'],
+  [
+    'libs/protos/generate.ts',
+    'libs/protos/bundles.ts',
+    ...filesUnder('libs/protos/proto', '.proto'),
+    'package-lock.json',
+  ],
   () => {
     console.error('lateen setup: generating protobuf bundles (once)');
     run('protobuf generation', join(root, 'tools/node'), ['libs/protos/generate.ts']);

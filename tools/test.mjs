@@ -13,7 +13,15 @@ const paths = args.filter((arg) => arg !== '--soak');
 const vitest = spawn(
   join(root, 'node_modules/.bin/vitest'),
   ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...paths],
-  { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`, ...(soak ? { LATEEN_SOAK: '1' } : {}) } },
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`,
+      ...(soak ? { LATEEN_SOAK: '1' } : {}),
+    },
+  },
 );
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => vitest.kill(signal));
 vitest.on('close', (code) => {

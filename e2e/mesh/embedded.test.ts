@@ -1,0 +1,3 @@
+import { describeWholeMesh } from './suites/whole-mesh.ts';
+
+describeWholeMesh('embedded');
