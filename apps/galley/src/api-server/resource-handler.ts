@@ -148,7 +148,10 @@ function watch(
   const { raw } = reply;
   raw.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache' });
   raw.flushHeaders();
-  const started = startWatch(
+  let started: { stop(): void } | undefined;
+  const entry = { stop: () => started?.stop() };
+  watches.add(entry);
+  started = startWatch(
     {
       write: (line) => raw.write(line),
       get pendingBytes() {
@@ -170,8 +173,6 @@ function watch(
       timeoutMs,
     },
   );
-  const entry = { stop: () => started.stop() };
-  watches.add(entry);
   raw.on('close', () => entry.stop());
   return reply;
 }

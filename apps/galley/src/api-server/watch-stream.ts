@@ -96,6 +96,7 @@ export function startWatch(sink: WatchSink, options: WatchOptions): { stop(): vo
     for (const key of keysAt(options, past)) shown.add(key);
     forward(past);
   }
+  if (stopped) return { stop };
   unsubscribe = catalog.subscribe((_revision, events) => forward(events));
   timers.add(clock.after(options.timeoutMs, stop));
   if (options.bookmarks) timers.add(clock.after(bookmarkIntervalMs, bookmark));
