@@ -189,6 +189,16 @@ test('chains', () => {
   }
 });
 
+test('a leaf among the roots vouches for nobody', () => {
+  const root = authority();
+  const trusted = leaf(root);
+  const below = leaf({ certificate: trusted.certificate, privateKey: trusted.keys.privateKey });
+  const bundles = new Map([['cluster.local', [trusted.certificate]]]);
+  expect(verifyChain([below.certificate], bundles, { nowMs: now })).toEqual({
+    complaint: 'the chain does not end at a trusted root',
+  });
+});
+
 test('a leaf fits its own key alone', () => {
   const issued = leaf(authority());
   expect(readSvid([issued.certificate], issued.keys.privateKey)).toMatchObject({ value: { id } });

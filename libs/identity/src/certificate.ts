@@ -63,15 +63,26 @@ export function keyUsageBits(parts: CertificateParts): number | undefined {
   return found && (new DerReader(found.value).next(derTag.bitString).content[1] ?? 0);
 }
 
-/** Largest number of intermediates below an authority; `undefined` when it sets none. */
-export function pathLength(parts: CertificateParts): number | undefined {
+/** Basic constraints of a certificate (RFC 5280 section 4.2.1.9). */
+export interface BasicConstraints {
+  readonly authority: boolean;
+  /** Largest number of intermediates below; `undefined` when it sets none. */
+  readonly pathLength: number | undefined;
+}
+
+/**
+ * Reads the basic constraints as they stand. Node's `X509Certificate.ca` says something else: it is false for an
+ * authority whose key usage doesn't let it sign.
+ */
+export function basicConstraints(parts: CertificateParts): BasicConstraints {
   const found = parts.extensions.get(extensionOid.basicConstraints);
-  if (!found) return undefined;
+  if (!found) return { authority: false, pathLength: undefined };
   const constraints = new DerReader(found.value).enter(derTag.sequence);
-  if (constraints.peek === derTag.boolean) constraints.next();
-  if (constraints.peek !== derTag.integer) return undefined;
+  const authority = constraints.peek === derTag.boolean && constraints.next().content[0] === 0xff;
+  if (constraints.peek !== derTag.integer) return { authority, pathLength: undefined };
   const { content } = constraints.next();
-  return content.length > 2 ? Number.MAX_SAFE_INTEGER : content.readUIntBE(0, content.length);
+  const pathLength = content.length > 2 ? Number.MAX_SAFE_INTEGER : content.readUIntBE(0, content.length);
+  return { authority, pathLength };
 }
 
 /** Every certificate of a PEM text in order; `undefined` when one of them can't be read. Empty text answers none. */

@@ -1,9 +1,9 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import {
+  basicConstraints,
   type CertificateParts,
   certificateParts,
   keyUsageBits,
-  pathLength,
   uriNames,
 } from './certificate.ts';
 import { DerError } from './der.ts';
@@ -29,8 +29,8 @@ const crlSign = 0x02;
 /** Critical extensions that are understood here or that TLS itself checks. */
 const understood: ReadonlySet<string> = new Set(Object.values(extensionOid));
 
-function leafComplaint(leaf: X509Certificate, parts: CertificateParts): string | undefined {
-  if (leaf.ca) return 'leaf certificate must not have CA flag set to true';
+function leafComplaint(parts: CertificateParts): string | undefined {
+  if (basicConstraints(parts).authority) return 'leaf certificate must not have CA flag set to true';
   const usage = keyUsageBits(parts) ?? 0;
   if ((usage & digitalSignature) === 0)
     return "leaf certificate must have 'digitalSignature' set as key usage";
@@ -39,8 +39,8 @@ function leafComplaint(leaf: X509Certificate, parts: CertificateParts): string |
   return undefined;
 }
 
-function authorityComplaint(certificate: X509Certificate, parts: CertificateParts): string | undefined {
-  if (!certificate.ca) return 'signing certificate must have CA flag set to true';
+function authorityComplaint(parts: CertificateParts): string | undefined {
+  if (!basicConstraints(parts).authority) return 'signing certificate must have CA flag set to true';
   const usage = keyUsageBits(parts);
   if (usage === undefined || (usage & certificateSign) === 0) {
     return "signing certificate must have 'keyCertSign' set as key usage";
@@ -79,9 +79,9 @@ export function readSvid(chain: readonly X509Certificate[], privateKey?: KeyObje
     const id = readId(parts);
     if ('complaint' in id) return id;
     const complaint =
-      leafComplaint(leaf, parts) ??
+      leafComplaint(parts) ??
       authorities
-        .map((one) => authorityComplaint(one, certificateParts(one)))
+        .map((one) => authorityComplaint(certificateParts(one)))
         .find((found) => found !== undefined);
     if (complaint) return { complaint };
     if (privateKey && !leaf.checkPrivateKey(privateKey))
@@ -100,8 +100,8 @@ function timeComplaint(certificate: X509Certificate, nowMs: number): string | un
 
 /** May `issuer` stand above `certificate`, with `below` intermediates between it and the leaf? */
 function issues(issuer: X509Certificate, certificate: X509Certificate, below: number): boolean {
-  const limit = pathLength(certificateParts(issuer));
-  if (limit !== undefined && below > limit) return false;
+  const { authority, pathLength } = basicConstraints(certificateParts(issuer));
+  if (!authority || (pathLength !== undefined && below > pathLength)) return false;
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
@@ -159,7 +159,7 @@ export function verifyAuthority(
     if (!authority.checkPrivateKey(options.privateKey))
       return { complaint: 'the certificate does not match the key' };
     for (const certificate of chain) {
-      const complaint = authorityComplaint(certificate, certificateParts(certificate));
+      const complaint = authorityComplaint(certificateParts(certificate));
       if (complaint) return { complaint };
     }
     const complaint = pathComplaint(chain, roots, options.nowMs);
