@@ -10,7 +10,7 @@ const floors = [
 
 const sameFloor = {
   rpc: ['runtime', 'protos'],
-  testing: ['runtime'],
+  testing: ['runtime', 'identity'], // only tests import it, and their certificates are made where all are
   'config-schema': ['identity', 'attributes'],
   'mixer-rules': ['attributes', 'config-schema'],
   'routing-engine': ['matching'],

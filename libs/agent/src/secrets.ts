@@ -3,7 +3,7 @@ import { type Unsubscribe, WatchValue } from '@lateen/runtime';
 import { ResourceEncoder, type ResourceSet, type ResourceSource, xdsTypes } from '@lateen/xds';
 
 /** Names under which Istio's clusters and listeners ask for the workload's own certificate and for the roots. */
-export const secretNames = { certificate: 'default', roots: 'ROOTCA' } as const;
+const secretNames = { certificate: 'default', roots: 'ROOTCA' } as const;
 
 const secret = 'envoy.extensions.transport_sockets.tls.v3.Secret';
 

@@ -40,7 +40,7 @@ export function createStatusServer(options: StatusServerOptions): Component & { 
     },
     start: () =>
       new Promise((resolve, reject) => {
-        server = createServer((request, response) => {
+        const created = createServer((request, response) => {
           if (request.method !== 'GET' || request.url !== '/healthz/ready') {
             response.writeHead(404).end('only /healthz/ready is served here\n');
             return;
@@ -53,12 +53,13 @@ export function createStatusServer(options: StatusServerOptions): Component & { 
             () => response.writeHead(500).end('the probe failed\n'),
           );
         });
-        server.once('error', (error) => {
+        server = created;
+        created.once('error', (error) => {
           const message = `the agent cannot listen on 127.0.0.1:${options.port}: ${error.message}`;
           reject(new LateenError(message, { code: 'LTN_AGENT_LISTEN', origin: 'config', cause: error }));
         });
-        server.listen(options.port, '127.0.0.1', () => {
-          port = (server?.address() as AddressInfo).port;
+        created.listen(options.port, '127.0.0.1', () => {
+          port = (created.address() as AddressInfo).port;
           resolve();
         });
       }),

@@ -11,7 +11,7 @@ export const extensionOid = {
 } as const;
 
 /** Extension of RFC 5280 section 4.1 around an already encoded value. */
-export function extension(oid: string, value: Uint8Array, critical = false): Buffer {
+function extension(oid: string, value: Uint8Array, critical = false): Buffer {
   const flag = critical ? [element(derTag.boolean, Buffer.from([0xff]))] : [];
   return sequence(objectIdentifier(oid), ...flag, element(derTag.octetString, value));
 }

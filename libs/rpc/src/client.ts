@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import type { MessageName, Messages } from '@lateen/protos';
+import { systemClock } from '@lateen/runtime';
 import { codecs, type RpcMethod } from './method.ts';
 import { RpcError } from './status.ts';
 
@@ -58,7 +59,8 @@ export class RpcClient {
         decodeResponse,
         request,
         metadataOf(options.metadata),
-        { deadline: Date.now() + options.timeoutMs },
+        // grpc-js measures deadlines by the machine's clock, whatever clock the caller lives by.
+        { deadline: systemClock.now() + options.timeoutMs },
         (error, response) => (error ? reject(errorOf(error)) : resolve(response as Messages[A])),
       );
     });

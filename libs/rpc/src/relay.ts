@@ -61,7 +61,7 @@ export function relayStreams(
       return open.size;
     },
     close() {
-      for (const cut of [...open]) cut();
+      for (const cut of open) cut();
     },
   };
 }

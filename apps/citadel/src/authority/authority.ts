@@ -14,7 +14,7 @@ export interface AuthorityMaterial {
 }
 
 /** For whom a certificate is and how long it shall hold. */
-export interface IssueRequest {
+interface IssueRequest {
   /** DER of the holder's SubjectPublicKeyInfo. */
   readonly publicKey: Uint8Array;
   /** The holder's proven SPIFFE id. */
