@@ -7,6 +7,7 @@ import {
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   Parser,
 } from 'yaml';
@@ -27,8 +28,13 @@ export interface ParsedDocuments {
   readonly violations: readonly Violation[];
 }
 
-/** Bounds of one text: bytes are UTF-16 units. */
-export const textBounds = { length: 32 * 1024 * 1024, documents: 20_000, violations: 20 } as const;
+/** Bounds of one text: UTF-16 units, documents, YAML tokens of a document, and violations that are told. */
+export const textBounds = {
+  length: 8 * 1024 * 1024,
+  documents: 20_000,
+  piecesPerDocument: 800_000,
+  violations: 20,
+} as const;
 
 const coreTags = new Set(
   ['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((tag) => `tag:yaml.org,2002:${tag}`),
@@ -180,6 +186,17 @@ function misplacedDash(text: string, offset: number): Problem | undefined {
   };
 }
 
+/** The parser points at where the text ends; the quote that was left open is the place to look at. */
+function openQuote(text: string, offset: number): Problem {
+  const before = text.slice(0, offset);
+  const at = Math.max(before.lastIndexOf('"'), before.lastIndexOf("'"));
+  return {
+    offset: Math.max(0, at),
+    message: 'malformed YAML: this quote is not closed',
+    hint: 'expected the same quote at the end of the text',
+  };
+}
+
 /** The parser points at a line's indentation; people look for what stands after it. */
 function firstCharacter(text: string, offset: number): number {
   let at = offset;
@@ -194,6 +211,11 @@ function syntaxProblems(text: string, document: Document): Problem[] {
     const dash = error.code === 'BLOCK_AS_IMPLICIT_KEY' ? misplacedDash(text, offset) : undefined;
     if (dash) {
       problems.push(dash);
+      continue;
+    }
+    const quote = /Missing closing ["'](quote)/.test(error.message);
+    if (quote) {
+      problems.push(openQuote(text, offset));
       continue;
     }
     const said = error.message.split('\n')[0] ?? error.code;
@@ -217,6 +239,25 @@ function expandList(root: Node): readonly Node[] {
     if (key === 'items' && value.kind === 'list') items = value.items;
   }
   return isList && items ? items : [root];
+}
+
+/** Documents' tokens; a document of more pieces than any honest one has is given up while it is read. */
+function* tokensOf(text: string, lines: LineCounter): Generator<CST.Token> {
+  const parser = new Parser(lines.addNewLine);
+  lines.addNewLine(0);
+  let pieces = 0;
+  let offset = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    pieces += 1;
+    offset += lexeme.length;
+    if (pieces > textBounds.piecesPerDocument)
+      throw new InputBounds(`more than ${maxNodes} values in one document`, offset);
+    for (const token of parser.next(lexeme)) {
+      if (token.type === 'document') pieces = 0;
+      yield token;
+    }
+  }
+  yield* parser.end();
 }
 
 /**
@@ -281,30 +322,29 @@ export function parseDocuments(text: string, file?: string): ParsedDocuments {
   });
   let count = 0;
   let tooDeep = false;
-  for (const token of new Parser(lines.addNewLine).parse(text)) {
+  const take = (token: CST.Token): void => {
     if (token.type === 'document') {
       count += 1;
-      if (count > textBounds.documents) {
-        refuse([
-          { offset: token.offset, message: `more than ${textBounds.documents} documents in one text` },
-        ]);
-        break;
-      }
+      if (count > textBounds.documents)
+        throw new InputBounds(`more than ${textBounds.documents} documents in one text`, token.offset);
       const deep = deepOffset(token);
       if (deep !== undefined) {
         refuse([{ offset: deep, message: `nested deeper than ${maxDepth} levels` }]);
         tooDeep = true;
-        continue;
+        return;
       }
     }
     // What belongs to a document that was left out for its depth must not be taken for one of its own.
-    if (tooDeep && token.type === 'doc-end') {
-      tooDeep = false;
-      continue;
-    }
+    const isLeftOver = tooDeep && token.type === 'doc-end';
     tooDeep = false;
-    for (const document of composer.next(token)) accept(document);
+    if (!isLeftOver) for (const document of composer.next(token)) accept(document);
+  };
+  try {
+    for (const token of tokensOf(text, lines)) take(token);
+    for (const document of composer.end(false, text.length)) accept(document);
+  } catch (error) {
+    if (!(error instanceof InputBounds)) throw error;
+    refuse([{ offset: error.offset, message: error.message }]);
   }
-  for (const document of composer.end(false, text.length)) accept(document);
   return { documents, violations };
 }

@@ -11,7 +11,7 @@ export {
 export { formatDuration, formatTimestamp, parseDuration, parseTimestamp } from './duration.ts';
 export type { KindDefinition, ValidationContext } from './kind.ts';
 export { fromMcpResource, toMcpResource } from './mcp-resource.ts';
-export { meshConfigMapName, meshConfigOf } from './mesh-config.ts';
+export { meshConfigMapName, meshConfigOf, type MixerSettings } from './mesh-config.ts';
 export { type ConfigObject, describeObject, type ObjectMeta } from './object.ts';
 export { definitionOf, type JsonObject, legacySpelling, objectToJson, objectToYaml } from './object-json.ts';
 export {

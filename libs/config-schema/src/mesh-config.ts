@@ -1,7 +1,7 @@
 import type { istio_mesh_v1alpha1_MeshConfig, k8s_io_api_core_v1_ConfigMap } from '@lateen/protos';
 import { decodeMessage } from './decoder.ts';
 import { parseDocuments } from './document.ts';
-import { nodeOfJson } from './node.ts';
+import { describeNode, type Node, nodeOfJson } from './node.ts';
 import type { ConfigObject } from './object.ts';
 import { Report } from './report.ts';
 
@@ -52,24 +52,57 @@ const defaults = {
 
 type MeshConfig = istio_mesh_v1alpha1_MeshConfig;
 
+/** Settings about Mixer, which MeshConfig had until 1.5. Absent means false. Source: Istio API 1.4, MeshConfig. */
+export interface MixerSettings {
+  /** Requests pass where Mixer can't be asked. */
+  readonly policyCheckFailOpen?: boolean;
+  readonly disablePolicyChecks?: boolean;
+  readonly enableClientSidePolicyCheck?: boolean;
+  readonly disableMixerHttpReports?: boolean;
+}
+
+const mixerFields = [
+  'policyCheckFailOpen',
+  'disablePolicyChecks',
+  'enableClientSidePolicyCheck',
+  'disableMixerHttpReports',
+] as const;
+
+function isMixerField(key: string): key is keyof MixerSettings {
+  return (mixerFields as readonly string[]).includes(key);
+}
+
+/** Takes the settings about Mixer out of the document. */
+function mixerSettings(root: Node, report: Report): { settings: MixerSettings; rest: Node } {
+  if (root.kind !== 'map') return { settings: {}, rest: root };
+  const settings: { -readonly [Field in keyof MixerSettings]: boolean } = {};
+  for (const { key, value } of root.entries) {
+    if (!isMixerField(key)) continue;
+    if (value.kind === 'scalar' && typeof value.value === 'boolean') settings[key] = value.value;
+    else report.error(`data.mesh.${key}`, `expected true or false, found ${describeNode(value)}`);
+  }
+  return { settings, rest: { ...root, entries: root.entries.filter(({ key }) => !isMixerField(key)) } };
+}
+
 const message = 'istio.mesh.v1alpha1.MeshConfig';
 
 function defaultMeshConfig(): MeshConfig {
   return decodeMessage(message, nodeOfJson(defaults), { report: new Report() });
 }
 
-function parse(text: string, report: Report): MeshConfig | undefined {
+function parse(text: string, report: Report): (MeshConfig & MixerSettings) | undefined {
   const { documents, violations } = parseDocuments(text);
   for (const violation of violations) report.error('data.mesh', violation.message, violation.hint);
   const [document] = documents;
   if (!document) return undefined;
   if (documents.length > 1) report.error('data.mesh', 'expected one document of mesh settings');
   const inner = new Report();
-  const decoded = decodeMessage(message, document.root, { report: inner, unknownFields: 'warning' });
+  const { settings, rest } = mixerSettings(document.root, report);
+  const decoded = decodeMessage(message, rest, { report: inner, unknownFields: 'warning' });
   for (const { path, message: text, severity, hint } of inner.violations) {
     report.at(severity, { path: path === '' ? 'data.mesh' : `data.mesh.${path}`, message: text, hint });
   }
-  return decoded;
+  return Object.assign(decoded, settings);
 }
 
 /** Reports what is wrong with the text of mesh settings. Unknown fields warn: they come and go with Istio's releases. */
@@ -89,12 +122,14 @@ function merged<T extends object>(base: T, over: T | undefined): T {
  * field by field, extension providers by name, everything else is replaced. What is wrong in the text was refused when
  * the ConfigMap was decoded and is left out here.
  */
-export function meshConfigOf(configMap: ConfigObject<k8s_io_api_core_v1_ConfigMap> | undefined): MeshConfig {
+export function meshConfigOf(
+  configMap: ConfigObject<k8s_io_api_core_v1_ConfigMap> | undefined,
+): MeshConfig & MixerSettings {
   const base = defaultMeshConfig();
   const text = configMap?.spec.data?.mesh;
   const given = text === undefined ? undefined : parse(text, new Report());
   if (!given) return base;
-  const config = merged(base, given);
+  const config: MeshConfig & MixerSettings = merged(base, given);
   if (base.defaultConfig) config.defaultConfig = merged(base.defaultConfig, given.defaultConfig);
   const providers = new Map((base.extensionProviders ?? []).map((provider) => [provider.name, provider]));
   for (const provider of given.extensionProviders ?? []) providers.set(provider.name, provider);

@@ -31,7 +31,7 @@ export interface ScalarNode {
 export const maxDepth = 100;
 
 /** Nodes that one document may have, aliases expanded. */
-export const maxNodes = 500_000;
+export const maxNodes = 100_000;
 
 /** Input that is larger or deeper than anything a person writes. */
 export class InputBounds extends Error {

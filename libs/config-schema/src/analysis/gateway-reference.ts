@@ -1,6 +1,6 @@
 import type { ConfigObject } from '../object.ts';
 import { hostsOverlap, splitNamespacedHost } from '../rules/host.ts';
-import { didYouMean } from '../suggestion.ts';
+import { didYouMean, editDistance } from '../suggestion.ts';
 import type { Findings } from './finding.ts';
 import type { AnalysisModel } from './model.ts';
 
@@ -13,6 +13,17 @@ function fullName(gateway: string, namespace: string): string {
     return owner === undefined ? `${namespace}/${gateway}` : `${owner}/${short}`;
   }
   return written === '.' ? `${namespace}/${name}` : `${written}/${name}`;
+}
+
+/**
+ * Is the name so near to an existing one that it was misspelt? Names that differ in digits alone are siblings, and the
+ * other one may be applied later.
+ */
+function isSlip(name: string, candidates: readonly string[]): boolean {
+  const letters = name.replace(/\d/g, '');
+  return candidates.some(
+    (candidate) => editDistance(name, candidate, 2) <= 2 && candidate.replace(/\d/g, '') !== letters,
+  );
 }
 
 /**
@@ -41,7 +52,7 @@ export function analyzeGatewayReferences(model: AnalysisModel, findings: Finding
       const hint = didYouMean(name, candidates);
       findings.add(object, {
         code: 'IST0101',
-        severity: hint === undefined ? 'warning' : 'error',
+        severity: isSlip(name, candidates) ? 'error' : 'warning',
         path: `spec.gateways[${index}]`,
         message: `no Gateway is named "${name}"`,
         hint,
