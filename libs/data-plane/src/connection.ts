@@ -56,10 +56,10 @@ export interface TerminalFilter {
   serve(connection: DownstreamConnection): void;
 }
 
-/** A filter before the last: lets the connection pass or closes it. */
+/** A filter before the last: lets the connection pass or has it closed. */
 export interface GateFilter {
   readonly kind: 'gate';
-  admit(connection: DownstreamConnection): boolean;
+  admit(connection: DownstreamConnection): boolean | Promise<boolean>;
 }
 
 /** A network filter, compiled from its config once per filter chain. */

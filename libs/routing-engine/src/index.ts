@@ -17,6 +17,7 @@ export {
   type FilterChains,
 } from './filter-chain/filter-chains.ts';
 export { compileFormat, type FormatOptions, type Formatter } from './format.ts';
+export { hashText } from './hash-policy.ts';
 export { compileHeaderRules, type HeaderEdits } from './header-rules.ts';
 export type { FilterConfigDecoder } from './level.ts';
 export { compileRetryPolicy } from './retry-policy.ts';

@@ -1,0 +1,25 @@
+import { unpackAny } from '@lateen/protos';
+import { createHttpConnectionManager } from '../http/index.ts';
+import { createDirectResponse } from './direct-response.ts';
+import { createNetworkMixer } from './mixer.ts';
+import type { NetworkFilterFactory, NetworkFilterRegistry } from './network-filter.ts';
+import { createNetworkRbac } from './rbac.ts';
+import { createTcpProxy } from './tcp-proxy.ts';
+
+const connectionManager = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
+
+/** Every network filter, one line each. Others are refused by their name. */
+const filters: readonly (readonly [string, NetworkFilterFactory])[] = [
+  ['envoy.extensions.filters.network.direct_response.v3.Config', createDirectResponse],
+  [
+    connectionManager,
+    (any, _path, surroundings) =>
+      createHttpConnectionManager(unpackAny(connectionManager, any), surroundings),
+  ],
+  ['envoy.extensions.filters.network.rbac.v3.RBAC', createNetworkRbac],
+  ['envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', createTcpProxy],
+  ['istio.mixer.v1.config.client.TcpClientConfig', createNetworkMixer],
+];
+
+/** The network filters that a filter chain may name. */
+export const networkFilters: NetworkFilterRegistry = new Map(filters);
