@@ -1,8 +1,8 @@
-import { type Violation } from '@lateen/config-schema';
+import type { Violation } from '@lateen/config-schema';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Clock } from '@lateen/runtime';
 import type { Rollout } from '../status/rollout.ts';
-import { applyText } from '../store/apply.ts';
+import { type ApplyFile, applyText } from '../store/apply.ts';
 import type { Catalog } from '../store/catalog.ts';
 import { ApiFailure } from './api-status.ts';
 import { warningText } from './object-api.ts';
@@ -19,27 +19,23 @@ export interface LateenRoutesOptions {
 const maxRolloutWaitMs = 300_000;
 
 interface ApplyBody {
-  readonly documents: string;
-  readonly file?: string;
+  readonly files: readonly ApplyFile[];
   readonly namespace?: string;
   readonly dryRun?: boolean;
 }
 
+/** Files of one apply. */
+const maxFiles = 1000;
+
 /**
- * `POST /apis/lateen.io/v1/apply {documents, file?, namespace?, dryRun?}`: one transaction; 200 `{revision, results}` or
+ * `POST /apis/lateen.io/v1/apply` with `{documents, file?}` or `{files: [{documents, file?}]}`, and `namespace?`, `dryRun?`: one
+ * transaction; 200 `{revision, results}` or
  * 422 `{violations}`. `GET /apis/lateen.io/v1/rollout?revision=N&timeoutMs=` waits for the proxies.
  */
 export function addLateenRoutes(server: FastifyInstance, options: LateenRoutesOptions): void {
   const { catalog, rollout, clock } = options;
   server.post('/apis/lateen.io/v1/apply', async (request, reply) => {
-    const { documents, file, namespace, dryRun } = applyBody(request);
-    const outcome = await applyText(catalog, {
-      documents,
-      nowMs: clock.now(),
-      ...(file === undefined ? {} : { file }),
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(dryRun === undefined ? {} : { dryRun }),
-    });
+    const outcome = await applyText(catalog, { ...applyBody(request), nowMs: clock.now() });
     if (outcome.kind === 'refused') {
       reply.code(422);
       return { violations: outcome.violations.map(plain) };
@@ -72,20 +68,33 @@ export function addLateenRoutes(server: FastifyInstance, options: LateenRoutesOp
 }
 
 function applyBody(request: FastifyRequest): ApplyBody {
-  const body = requestBody(request);
-  const { documents, file, namespace, dryRun } = (body ?? {}) as Partial<Record<keyof ApplyBody, unknown>>;
+  const body = (requestBody(request) ?? {}) as Readonly<Record<string, unknown>>;
+  const { namespace, dryRun } = body;
+  const files =
+    body.files === undefined ? [fileOf(body)] : Array.isArray(body.files) ? body.files.map(fileOf) : [];
   const fine =
-    typeof documents === 'string' &&
-    (file === undefined || typeof file === 'string') &&
+    files.length > 0 &&
+    files.length <= maxFiles &&
+    files.every((file) => file !== undefined) &&
     (namespace === undefined || typeof namespace === 'string') &&
     (dryRun === undefined || typeof dryRun === 'boolean');
   if (!fine) {
-    throw new ApiFailure(
-      'BadRequest',
-      'expected {documents: string, file?: string, namespace?: string, dryRun?: boolean}',
-    );
+    const form =
+      '{documents: string, file?: string} or {files: [{documents, file?}]}, namespace?: string, dryRun?: boolean';
+    throw new ApiFailure('BadRequest', `expected ${form}`);
   }
-  return body as ApplyBody;
+  return {
+    files: files as readonly ApplyFile[],
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(dryRun === undefined ? {} : { dryRun }),
+  };
+}
+
+function fileOf(value: unknown): ApplyFile | undefined {
+  const { documents, file } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof documents !== 'string') return undefined;
+  if (file === undefined) return { documents };
+  return typeof file === 'string' ? { documents, file } : undefined;
 }
 
 function wholeNumber(name: string, text: string): number {

@@ -80,7 +80,7 @@ export class ObjectApi {
     const stated = (patch as { metadata?: { resourceVersion?: unknown } } | null)?.metadata?.resourceVersion;
     for (let attempt = 0; attempt < patchAttempts; attempt += 1) {
       const existing = this.#existing(target);
-      const admitted = this.#admit(target, mergePatch(existing.json, patch));
+      const admitted = this.#admit(target, mergePatch(present(existing, target), patch));
       try {
         return await this.#write(target, { admitted, dryRun, mode: 'replace' });
       } catch (error) {
@@ -94,13 +94,12 @@ export class ObjectApi {
     );
   }
 
-  /** Deletes one object and answers its last state. */
-  async delete(target: ResourceTarget, dryRun: boolean): Promise<CatalogEntry> {
-    const { value } = await this.#catalog.transact(() => {
+  /** Deletes one object; answers its last state and the revision without it. */
+  delete(target: ResourceTarget, dryRun: boolean): Promise<{ revision: number; value: CatalogEntry }> {
+    return this.#catalog.transact(() => {
       const existing = this.#existing(target);
       return { changes: dryRun ? [] : [planDelete(existing)], value: existing };
     });
-    return value;
   }
 
   /** Deletes every object of a selection in one transaction; answers them as a list. */
@@ -141,13 +140,13 @@ export class ObjectApi {
       ...stated.metadata,
     };
     if (target.name !== undefined && metadata.name === undefined) metadata.name = target.name;
-    const whole = { apiVersion, kind: kind.kind, ...body, metadata };
-    const admitted = admitJson(whole);
-    const name = String(metadata.name ?? '');
-    if (admitted === undefined || ('kind' in admitted && admitted.kind !== kind)) {
-      const message = `expected ${apiVersion} ${kind.kind}, found ${String(stated.apiVersion)} ${String(stated.kind)}`;
+    const [statedVersion, statedKind] = [stated.apiVersion ?? apiVersion, stated.kind ?? kind.kind];
+    if (statedVersion !== apiVersion || statedKind !== kind.kind) {
+      const message = `expected ${apiVersion} ${kind.kind}, found ${String(statedVersion)} ${String(statedKind)}`;
       throw new ApiFailure('BadRequest', message);
     }
+    const admitted = admitJson({ ...body, apiVersion, kind: kind.kind, metadata });
+    const name = String(metadata.name ?? '');
     if (!('kind' in admitted))
       throw invalidObject(admitted.violations, { group: kind.group, kind: kind.kind, name });
     const { metadata: decoded } = admitted.object;

@@ -48,14 +48,20 @@ export function createResourceHandler(options: ResourceHandlerOptions) {
         return written(reply, await api.patch(target, requestBody(request), dryRun));
       case 'DELETE': {
         if (!single) return api.deleteCollection(target, selectors, dryRun);
-        const { object } = await api.delete(target, dryRun);
+        const { revision, value } = await api.delete(target, dryRun);
         const details = {
           name: target.name,
           group: target.group,
           kind: target.plural,
-          uid: object.metadata.uid,
+          uid: value.object.metadata.uid,
         };
-        return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
+        return {
+          kind: 'Status',
+          apiVersion: 'v1',
+          metadata: { resourceVersion: String(revision) },
+          status: 'Success',
+          details,
+        };
       }
       default:
         throw notAllowed(request.method);

@@ -50,10 +50,9 @@ export function admitText(text: string, options: { file?: string; namespace?: st
   return { kind: 'admitted', objects, skipped };
 }
 
-/** Reads one object of the API; `undefined` for a kind of a foreign group. */
-export function admitJson(json: unknown): AdmittedObject | { violations: readonly Violation[] } | undefined {
+/** Reads one object of the API, whose kind is known. */
+export function admitJson(json: unknown): AdmittedObject | { readonly violations: readonly Violation[] } {
   const decoded = objectFromJson(json);
-  if (decoded.skipped) return undefined;
   return admittedOf(decoded) ?? { violations: decoded.violations };
 }
 

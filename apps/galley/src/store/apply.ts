@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { describeObject, type Violation } from '@lateen/config-schema';
-import { type AdmittedObject, admitText } from './admission.ts';
+import { describeObject, type SkipNotice, type Violation } from '@lateen/config-schema';
+import { type Admission, type AdmittedObject, admitText, maxDocuments } from './admission.ts';
 import type { Catalog } from './catalog.ts';
 import { keyOf, typeOf } from './catalog-entry.ts';
 import type { StoredChange } from './config-store.ts';
@@ -20,22 +20,27 @@ export type ApplyOutcome =
   | { kind: 'applied'; revision: number; results: readonly ApplyResult[] }
   | { kind: 'refused'; violations: readonly Violation[] };
 
-/** One apply. */
-export interface ApplyRequest {
+/** A text of an apply. */
+export interface ApplyFile {
   /** YAML or JSON, several documents. */
   readonly documents: string;
   /** Name for positions in messages. */
   readonly file?: string;
+}
+
+/** One apply. */
+export interface ApplyRequest {
+  readonly files: readonly ApplyFile[];
   /** Namespace of documents that name none. */
   readonly namespace?: string;
   readonly dryRun?: boolean;
   readonly nowMs: number;
 }
 
-/** Stores a text's documents as one transaction. Objects that say the same already are left alone. */
+/** Stores the documents of all files as one transaction. Objects that say the same already are left alone. */
 export async function applyText(catalog: Catalog, request: ApplyRequest): Promise<ApplyOutcome> {
-  const { documents, file, namespace, nowMs } = request;
-  const admission = admitText(documents, { ...(file ? { file } : {}), ...(namespace ? { namespace } : {}) });
+  const { nowMs } = request;
+  const admission = admitFiles(request);
   if (admission.kind === 'refused') return admission;
   const twice = duplicates(admission.objects);
   if (twice.length > 0) return { kind: 'refused', violations: twice };
@@ -63,6 +68,27 @@ export async function applyText(catalog: Catalog, request: ApplyRequest): Promis
     return { kind, namespace: at, name, action: 'skipped', warnings: [warning] };
   });
   return { kind: 'applied', revision, results: [...value, ...skipped] };
+}
+
+/** All files, or all violations of all files. */
+function admitFiles({ files, namespace }: ApplyRequest): Admission {
+  const objects: AdmittedObject[] = [];
+  const skipped: SkipNotice[] = [];
+  const violations: Violation[] = [];
+  for (const { documents, file } of files) {
+    const options = { ...(file ? { file } : {}), ...(namespace ? { namespace } : {}) };
+    const admission = admitText(documents, options);
+    if (admission.kind === 'refused') violations.push(...admission.violations);
+    else {
+      objects.push(...admission.objects);
+      skipped.push(...admission.skipped);
+    }
+  }
+  if (objects.length > maxDocuments) {
+    const message = `${objects.length} documents in one apply, at most ${maxDocuments} are taken`;
+    violations.push({ path: '', message, severity: 'error' });
+  }
+  return violations.length > 0 ? { kind: 'refused', violations } : { kind: 'admitted', objects, skipped };
 }
 
 /** Two documents for one object: which one counts would be a guess. */

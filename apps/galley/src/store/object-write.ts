@@ -63,7 +63,8 @@ function content(json: KubernetesObject): KubernetesObject {
   return { ...rest, metadata: own } as KubernetesObject;
 }
 
-function withoutMetadata({ metadata: _metadata, ...rest }: KubernetesObject): object {
+/** The version that an object is written in says nothing about what it asks for. */
+function withoutMetadata({ metadata: _metadata, apiVersion: _version, ...rest }: KubernetesObject): object {
   return rest;
 }
 
