@@ -39,6 +39,7 @@ export {
   createXdsServer,
   type ResourceFeed,
   type ResourceSource,
+  type StandingNack,
   type XdsPeer,
   type XdsServer,
   type XdsServerEvent,

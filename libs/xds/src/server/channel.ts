@@ -107,6 +107,11 @@ export class TypeChannel {
     return this.#lastNack !== undefined;
   }
 
+  /** The refusal that stands. */
+  get nack(): LedgerNack | undefined {
+    return this.#lastNack;
+  }
+
   /** Does the client keep resources that are only waiting for their removal? */
   get retains(): boolean {
     return this.#retained > 0;

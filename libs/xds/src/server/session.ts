@@ -213,6 +213,13 @@ export class DeliverySession {
     return !users.some((url) => this.#channels.get(url)?.refused);
   }
 
+  /** Types that stand refused, with the client's reason. */
+  nacks(): { typeUrl: string; message: string }[] {
+    return [...this.#channels.values()].flatMap(({ typeUrl, nack }) =>
+      nack ? [{ typeUrl, message: nack.message }] : [],
+    );
+  }
+
   /** What is known of this client. */
   ledger(): SessionLedger {
     const types = [...this.#channels.values()].map((channel) => channel.ledger());

@@ -74,12 +74,23 @@ export interface XdsServer {
   addSds(services: RpcServices): void;
   /** Every open connection's ledger, oldest first. Computed when asked for. */
   connections(): ConnectionStatus[];
+  /** Refusals that stand. Cheap, unlike `connections`. */
+  nacks(): StandingNack[];
   /** Ends every stream with OK and refuses new ones; clients reconnect elsewhere. */
   close(): void;
 }
 
+/** A refusal that stands: what was refused has not been replaced by something that the client takes. */
+export interface StandingNack {
+  /** Id of the connection. */
+  readonly connection: string;
+  readonly typeUrl: string;
+  readonly message: string;
+}
+
 interface OpenConnection {
   status(): ConnectionStatus;
+  nacks(): { typeUrl: string; message: string }[];
   end(): void;
 }
 
@@ -142,6 +153,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
         const connectedAt = options.clock.now();
         connections.set(id, {
           end,
+          nacks: () => session.nacks(),
           status: () => ({ id, node, mode: wire.mode, peer: caller.peer, connectedAt, ...session.ledger() }),
         });
         onEvent({ kind: 'connected' });
@@ -215,6 +227,8 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       services.unary(methods.fetchSecrets, fetchSecrets);
     },
     connections: () => [...connections.values()].map((connection) => connection.status()),
+    nacks: () =>
+      [...connections].flatMap(([connection, open]) => open.nacks().map((nack) => ({ connection, ...nack }))),
     close() {
       closed = true;
       for (const connection of connections.values()) connection.end();
