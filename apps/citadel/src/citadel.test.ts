@@ -132,6 +132,28 @@ test('a certificate survives citadel being away, and is renewed when it is back'
   await workload.stop();
 });
 
+test('a certificate that expired meanwhile is replaced with a new join token', async () => {
+  const asked = new WatchValue(0);
+  const workload = createWorkloadIdentity(
+    identityOptions({
+      ttlMs: 1000,
+      joinToken: () => {
+        asked.set(asked.current + 1);
+        return citadel.issueJoinToken('default', 'reviews', 60_000);
+      },
+    }),
+  );
+  await workload.start();
+  const first = workload.identity.current;
+  const { port } = citadel;
+  await citadel.stop();
+  await asked.until((times) => times > 1);
+  citadel = create({ CITADEL_ADDRESS: `127.0.0.1:${port}` });
+  await citadel.start();
+  await workload.identity.until((now) => now !== first);
+  await workload.stop();
+});
+
 test('a citadel that the token does not name is refused', async () => {
   using elsewhere = createTemporaryFolder();
   const other = create({ LATEEN_STATE_DIR: elsewhere.path });

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseTrustDomain } from '@lateen/identity';
 import { type Environment, setting, SettingsReader } from '@lateen/runtime';
 
@@ -8,7 +8,7 @@ export interface CitadelSettings {
   readonly address: string;
   /** CITADEL_ADMIN_ADDRESS: HTTP API, metrics and health; loopback. */
   readonly adminAddress: string;
-  /** LATEEN_STATE_DIR: folder shared by the components of one machine. */
+  /** LATEEN_STATE_DIR: folder shared by the components of one machine. Absolute. */
   readonly stateDir: string;
   /** ROOT_CA_DIR: folder with ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem; used when it exists. */
   readonly rootCaDir: string;
@@ -31,7 +31,7 @@ const day = 24 * 3_600_000;
 export function readSettings(environment: Environment): Readonly<CitadelSettings> {
   const reader = new SettingsReader(environment);
   const workspace = reader.optional('NX_WORKSPACE_ROOT', setting.text, '');
-  const stateDir = reader.optional('LATEEN_STATE_DIR', setting.text, join(workspace, '.lateen'));
+  const stateDir = resolve(reader.optional('LATEEN_STATE_DIR', setting.text, join(workspace, '.lateen')));
   const settings = {
     address: reader.optional('CITADEL_ADDRESS', setting.text, '127.0.0.1:8060'),
     adminAddress: reader.optional('CITADEL_ADMIN_ADDRESS', setting.text, '127.0.0.1:8061'),
