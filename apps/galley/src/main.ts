@@ -52,10 +52,9 @@ const component: Component = {
   },
 };
 
-/** With the embedded store and no NATS_URL galley runs alone: statuses then reach it from its own process only. */
 function openBus(): Promise<Bus> | Bus {
-  if (settings.store === 'sqlite' && !process.env.NATS_URL) return createMemoryBus({ clock, logger });
   const { natsServers, natsReplicas } = settings;
+  if (natsServers.length === 0) return createMemoryBus({ clock, logger });
   return connectNats({
     servers: natsServers,
     replicas: natsReplicas,

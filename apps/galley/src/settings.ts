@@ -29,7 +29,7 @@ export interface GalleySettings {
 export interface ProcessSettings extends GalleySettings {
   /** GALLEY_STORE: `sqlite` in the state folder, or `nats` for several galleys with one sequence. */
   readonly store: 'sqlite' | 'nats';
-  /** NATS_URL: servers, comma-separated. */
+  /** NATS_URL: servers, comma-separated. Empty: no bus beyond this process, which only the embedded store can do with. */
   readonly natsServers: readonly string[];
   /** NATS_REPLICAS: copies of the journal; 3 in a cluster of three. */
   readonly natsReplicas: number;
@@ -40,6 +40,8 @@ export interface ProcessSettings extends GalleySettings {
   /** LATEEN_LOG_LEVEL */
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
+
+const defaultNatsServer = 'nats://127.0.0.1:14222';
 
 /** `HOST:PORT`, IPv6 in brackets. */
 function listenAddress(text: string): { value: ListenAddress } | { complaint: string } {
@@ -57,6 +59,7 @@ export function readSettings(environment: Environment): Readonly<ProcessSettings
   const reader = new SettingsReader(environment);
   const workspace = reader.optional('NX_WORKSPACE_ROOT', setting.text, '');
   const stateDir = resolve(reader.optional('LATEEN_STATE_DIR', setting.text, join(workspace, '.lateen')));
+  const store = reader.optional('GALLEY_STORE', setting.oneOf('sqlite', 'nats'), 'sqlite');
   return reader.finish<ProcessSettings>({
     mcpAddress: reader.optional('GALLEY_MCP_ADDRESS', listenAddress, { host: '127.0.0.1', port: 9901 }),
     apiAddress: reader.optional('GALLEY_API_ADDRESS', listenAddress, { host: '127.0.0.1', port: 9876 }),
@@ -64,8 +67,8 @@ export function readSettings(environment: Environment): Readonly<ProcessSettings
     configDirs: reader.optional('GALLEY_CONFIG_DIRS', setting.list, []),
     stateDir,
     trustDomain: reader.optional('TRUST_DOMAIN', parseTrustDomain, 'cluster.local'),
-    store: reader.optional('GALLEY_STORE', setting.oneOf('sqlite', 'nats'), 'sqlite'),
-    natsServers: reader.optional('NATS_URL', setting.list, ['nats://127.0.0.1:14222']),
+    store,
+    natsServers: reader.optional('NATS_URL', setting.list, store === 'nats' ? [defaultNatsServer] : []),
     natsReplicas: reader.optional('NATS_REPLICAS', setting.integer(1, 5), 1),
     citadelAddress: reader.optional('CITADEL_ADDRESS', setting.text, '127.0.0.1:8060'),
     joinTokenFile: reader.optional('JOIN_TOKEN_FILE', setting.text, join(stateDir, 'tokens', 'galley')),
