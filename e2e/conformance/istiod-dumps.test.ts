@@ -2,10 +2,18 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConfigObject, decodeDocument, definitionOf, parseDocuments } from '@lateen/config-schema';
 import { compileProxy, createMeshModel, parseProxy } from '@lateen/mesh-compiler';
-import { fromJson, type MessageName, toJson } from '@lateen/protos';
+import { fromJson, type MessageName } from '@lateen/protos';
 import { describe, expect, test } from 'vitest';
-import { dumpCases, dumpedResources, dumpInput, type DumpKind, dumpKinds, dumpsPresent, type Json, type JsonObject } from './istiod/dumps.ts';
+import {
+  dumpCases,
+  dumpedResources,
+  dumpInput,
+  type DumpKind,
+  dumpKinds,
+  dumpsPresent,
+} from './istiod/dumps.ts';
 import { type Facts, factsOf } from './istiod/facts.ts';
+import { resourceJson } from './istiod/resource-json.ts';
 
 const messages = {
   cds: 'envoy.config.cluster.v3.Cluster',
@@ -35,26 +43,37 @@ function objectsOf(config: string, mesh: string): Map<string, Map<string, Config
 
 function compare(name: string): { agreed: number; total: number; differences: string[] } {
   const { config, mesh, nodes } = dumpInput(name);
-  const model = createMeshModel({ revision: 1, objects: objectsOf(config, mesh) }, { domainSuffix: 'cluster.local' });
+  const model = createMeshModel(
+    { revision: 1, objects: objectsOf(config, mesh) },
+    { domainSuffix: 'cluster.local' },
+  );
   const differences: string[] = [];
   let agreed = 0;
   let total = 0;
   for (const [node, message] of Object.entries(nodes)) {
     const proxy = parseProxy(fromJson('envoy.config.core.v3.Node', message));
     const { clusters, endpoints, listeners, routes } = compileProxy(model, proxy);
-    const ours: Record<DumpKind, ReadonlyMap<string, object>> = { cds: clusters, eds: endpoints, lds: listeners, rds: routes };
+    const ours: Record<DumpKind, ReadonlyMap<string, object>> = {
+      cds: clusters,
+      eds: endpoints,
+      lds: listeners,
+      rds: routes,
+    };
     for (const kind of dumpKinds) {
       const wanted: Facts = new Map();
-      for (const [resource, body] of dumpedResources(name, node, kind)) for (const fact of factsOf(kind, resource, body)) wanted.set(...fact);
+      for (const [resource, body] of dumpedResources(name, node, kind))
+        for (const fact of factsOf(kind, resource, body)) wanted.set(...fact);
       const found: Facts = new Map();
       for (const [resource, body] of ours[kind]) {
-        const json = toJson(messages[kind], body) as JsonObject;
-        for (const fact of factsOf(kind, resource, json as { [key: string]: Json })) found.set(...fact);
+        for (const fact of factsOf(kind, resource, resourceJson(messages[kind], body))) found.set(...fact);
       }
       for (const key of new Set([...wanted.keys(), ...found.keys()])) {
         total += 1;
         if (wanted.get(key) === found.get(key)) agreed += 1;
-        else differences.push(`${name}/${node} ${key}\n    istiod ${wanted.get(key) ?? '-'}\n    ours   ${found.get(key) ?? '-'}`);
+        else
+          differences.push(
+            `${name}/${node} ${key}\n    istiod ${wanted.get(key) ?? '-'}\n    ours   ${found.get(key) ?? '-'}`,
+          );
       }
     }
   }
@@ -68,7 +87,8 @@ function floors(): Record<string, number> {
   return all['istiod-dumps'] ?? {};
 }
 
-if (!dumpsPresent) process.stderr.write('conformance/istiod-dumps: the dumps are absent, its cases are not run\n');
+if (!dumpsPresent)
+  process.stderr.write('conformance/istiod-dumps: the dumps are absent, its cases are not run\n');
 
 describe.runIf(dumpsPresent)('resources as istiod sends them', () => {
   test.each(dumpCases())('%s', (name) => {

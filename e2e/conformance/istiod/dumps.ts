@@ -38,7 +38,11 @@ export function dumpCases(): string[] {
 }
 
 /** What a case gives to istiod, and the nodes that asked it. */
-export function dumpInput(name: string): { config: string; mesh: string; nodes: { [node: string]: JsonObject } } {
+export function dumpInput(name: string): {
+  config: string;
+  mesh: string;
+  nodes: { [node: string]: JsonObject };
+} {
   return {
     config: readFileSync(join(root, name, 'config.yaml'), 'utf8'),
     mesh: readFileSync(join(root, name, 'mesh.yaml'), 'utf8'),
@@ -61,7 +65,9 @@ export function dumpedResources(name: string, node: string, kind: DumpKind): Map
       if (resource) resources.set(one, resource);
     }
   };
-  take(same[kind] as readonly string[] | undefined, () => dumpedResources('base', same.base_node ?? node, kind));
+  take(same[kind] as readonly string[] | undefined, () =>
+    dumpedResources('base', same.base_node ?? node, kind),
+  );
   for (const [other, kinds] of Object.entries(same.same_as_node ?? {})) {
     take(kinds[kind], () => dumpedResources(name, other, kind));
   }

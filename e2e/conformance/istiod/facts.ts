@@ -15,11 +15,24 @@ function isEmpty(value: Json): boolean {
   return value === '' || value === 0 || value === null || (Array.isArray(value) && value.length === 0);
 }
 
+/** `resourceJson` carries what an `Any` holds in a Struct; here it is put back in place. */
+function openedAny(value: JsonObject): JsonObject {
+  const inner = value['@type'] === 'type.googleapis.com/google.protobuf.Struct' ? value.value : undefined;
+  return inner !== null && typeof inner === 'object' && !Array.isArray(inner) && inner['@type']
+    ? inner
+    : value;
+}
+
 /** One form for both sides: camelCase keys in order, proto3 defaults and what is ignored left out, numbers as text. */
 export function normal(value: Json): Json {
   if (Array.isArray(value)) return value.filter((item) => !ignoredItems.has(item)).map(normal);
+  if (typeof value === 'string')
+    return value.replace(/^(\d+)\.(\d*?)0+s$/, (_, whole: string, part: string) =>
+      part ? `${whole}.${part}s` : `${whole}s`,
+    );
   if (value === null || typeof value !== 'object') return typeof value === 'number' ? String(value) : value;
-  const entries = Object.entries(value)
+  const opened = openedAny(value);
+  const entries = Object.entries(opened)
     .map(([key, item]): [string, Json] => [camel(key), item])
     .filter(([key, item]) => !ignored.has(key) && !isEmpty(item))
     .map(([key, item]): [string, Json] => [key, normal(item)])
@@ -40,7 +53,8 @@ function object(value: Json | undefined): JsonObject {
 }
 
 function addFields(facts: Facts, path: string, fields: JsonObject, except: readonly string[]): void {
-  for (const [key, value] of Object.entries(fields)) if (!except.includes(key)) facts.set(`${path} ${key}`, text(value));
+  for (const [key, value] of Object.entries(fields))
+    if (!except.includes(key)) facts.set(`${path} ${key}`, text(value));
 }
 
 function chainFacts(facts: Facts, path: string, chain: JsonObject): void {
@@ -53,9 +67,14 @@ function chainFacts(facts: Facts, path: string, chain: JsonObject): void {
 
 function listenerFacts(facts: Facts, path: string, listener: JsonObject): void {
   addFields(facts, path, listener, ['filterChains', 'defaultFilterChain', '@type']);
-  facts.set(`${path} chain matches`, text(list(listener.filterChains).map((chain) => object(chain).filterChainMatch ?? {})));
-  for (const [index, chain] of list(listener.filterChains).entries()) chainFacts(facts, `${path} chain ${index}`, object(chain));
-  if (listener.defaultFilterChain) chainFacts(facts, `${path} default chain`, object(listener.defaultFilterChain));
+  facts.set(
+    `${path} chain matches`,
+    text(list(listener.filterChains).map((chain) => object(chain).filterChainMatch ?? {})),
+  );
+  for (const [index, chain] of list(listener.filterChains).entries())
+    chainFacts(facts, `${path} chain ${index}`, object(chain));
+  if (listener.defaultFilterChain)
+    chainFacts(facts, `${path} default chain`, object(listener.defaultFilterChain));
 }
 
 function routeFacts(facts: Facts, path: string, routes: JsonObject): void {
@@ -63,7 +82,8 @@ function routeFacts(facts: Facts, path: string, routes: JsonObject): void {
   facts.set(`${path} hosts`, text(list(routes.virtualHosts).map((host) => object(host).name ?? '')));
   for (const host of list(routes.virtualHosts).map(object)) {
     addFields(facts, `${path} host ${String(host.name)}`, host, ['routes', 'name']);
-    for (const [index, route] of list(host.routes).entries()) facts.set(`${path} host ${String(host.name)} route ${index}`, text(route));
+    for (const [index, route] of list(host.routes).entries())
+      facts.set(`${path} host ${String(host.name)} route ${index}`, text(route));
   }
 }
 

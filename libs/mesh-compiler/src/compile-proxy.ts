@@ -31,6 +31,7 @@ import type { MeshModel } from './model/mesh-model.ts';
 import { attempt, type CompileProblem } from './model/problem.ts';
 import { type Proxy, sharesLoopback } from './model/proxy.ts';
 import { allowsAny, portRouteConfiguration } from './route/route-configuration.ts';
+import { policyProblems } from './security/http-policies.ts';
 import { httpProxyConfiguration, httpProxyRoutes } from './route/http-proxy-routes.ts';
 
 /** Everything that one proxy gets, by resource name. */
@@ -101,13 +102,12 @@ function compileFixedClusters(model: MeshModel, proxy: Proxy, into: ResourceColl
     if (sharesLoopback(proxy)) {
       add(clusters, connectInsideCluster(model));
       if (allowsAny(model)) add(clusters, forwardProxy(model, proxy));
-      for (const inbound of proxy.inbound ?? []) add(clusters, localInbound(model, inbound));
+      for (const inbound of proxy.inbound ?? []) add(clusters, localInbound(model, proxy, inbound));
     } else {
-      add(clusters, passthrough(model, proxy));
+      add(clusters, passthrough(model, proxy), inboundPassthrough(model, proxy));
       if (proxy.interception !== 'none') {
-        add(clusters, inboundPassthrough(model, proxy));
         for (const [port, instances] of instancesByPort(model.instances(proxy))) {
-          add(clusters, redirectedInbound(model, port, instances));
+          add(clusters, redirectedInbound(model, proxy, { port, instances }));
         }
       }
     }
@@ -169,6 +169,7 @@ export function compileProxy(model: MeshModel, proxy: Proxy): ProxyResources {
   compileFixedClusters(model, proxy, into);
   if (proxy.type === 'router') compileGateways(model, proxy, into);
   else compileSidecar(model, proxy, into);
+  into.problems.push(...policyProblems(model, proxy));
   const seen = new Set<string>();
   const problems = into.problems.filter(({ object, message }) => {
     const key = `${object} ${message}`;

@@ -7,6 +7,7 @@ import {
 } from '@lateen/protos';
 import { isIP } from 'node:net';
 import type { MeshModel, ServiceInstance } from '../model/mesh-model.ts';
+import { type Protocol, protocolByPortName } from '../model/protocol.ts';
 import type { InboundPort, Proxy } from '../model/proxy.ts';
 import { meshClientTls } from '../secret/tls-context.ts';
 import {
@@ -18,7 +19,7 @@ import {
   mixerCluster,
   passthroughCluster,
 } from './cluster-name.ts';
-import { http2Options, passthroughHttpOptions } from './http-protocol.ts';
+import { http2Options, httpProtocolOptions, passthroughHttpOptions } from './http-protocol.ts';
 import { connectionPoolFields } from './traffic-policy.ts';
 
 const types = enumOf('envoy.config.cluster.v3.Cluster.DiscoveryType');
@@ -87,20 +88,24 @@ export function connectInsideCluster(model: MeshModel): Cluster {
 }
 
 /** Cluster to the workload behind a sidecar that nothing is redirected to. */
-export function localInbound(model: MeshModel, inbound: InboundPort): Cluster {
+export function localInbound(model: MeshModel, proxy: Proxy, inbound: InboundPort): Cluster {
+  const instance = model.instances(proxy).find(({ endpoint }) => endpoint.port === inbound.port);
+  const protocol = instance?.port.protocol ?? protocolByPortName(inbound.name);
   const address = { socketAddress: { address: '127.0.0.1', portValue: inbound.appPort } };
   return {
     ...staticCluster(inboundClusterName(inbound.port), model, [{ endpoint: { address } }]),
     ...connectionPoolFields(undefined),
+    ...inboundHttpFields(proxy, protocol),
   };
 }
 
 /** Cluster of a redirected sidecar's port: the workload at the dialled address. */
 export function redirectedInbound(
   model: MeshModel,
-  port: number,
-  instances: readonly ServiceInstance[],
+  proxy: Proxy,
+  served: { port: number; instances: readonly ServiceInstance[] },
 ): Cluster {
+  const { port, instances } = served;
   const name = inboundClusterName(port);
   const services = instances.map(({ service }) => ({
     host: service.host,
@@ -116,8 +121,15 @@ export function redirectedInbound(
     commonLbConfig: {},
     ...connectionPoolFields(undefined),
     metadata: { filterMetadata: { istio: structOf({ services }) } },
+    ...inboundHttpFields(proxy, instances[0]?.port.protocol ?? 'tcp'),
     upstreamBindConfig: inboundSource,
   };
+}
+
+/** HTTP version towards the workload: HTTP/2 where the port declares it, the caller's where nothing is declared. */
+function inboundHttpFields(proxy: Proxy, protocol: Protocol): Partial<Cluster> {
+  const options = httpProtocolOptions({ proxy, protocol, tls: { kind: 'plain' }, pool: undefined });
+  return options ? { typedExtensionProtocolOptions: options } : {};
 }
 
 /** Cluster of mixer's calls, mTLS with mixer's identity; where `mixerAddress` says instead of a service's endpoints. */

@@ -79,6 +79,16 @@ function metadataOf(target: OutboundTarget, foreignTls: boolean): Metadata {
   return { filterMetadata: { istio: structOf(istio) } };
 }
 
+/** c-ares with a bound on queries per socket, so that the resolver gets a new source port now and then. */
+function dnsResolver(): NonNullable<Cluster['typedDnsResolverConfig']> {
+  return {
+    name: 'envoy.network.dns_resolver.cares',
+    typedConfig: packAny('envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig', {
+      udpMaxQueries: { value: 100 },
+    }),
+  };
+}
+
 function discoveryFields(
   model: MeshModel,
   proxy: Proxy,
@@ -116,6 +126,7 @@ function discoveryFields(
         dnsLookupFamily: families.V4_ONLY,
         dnsRefreshRate: model.mesh.dnsRefreshRate ?? { seconds: 60, nanos: 0 },
         respectDnsTtl: true,
+        ...(proxy.features === undefined ? { typedDnsResolverConfig: dnsResolver() } : {}),
         loadAssignment: loadAssignment(model, proxy, query),
       };
     case 'static':

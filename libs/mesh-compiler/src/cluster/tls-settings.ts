@@ -41,6 +41,11 @@ export interface TlsTarget {
   readonly subset: string;
 }
 
+/** ALPNs that a mesh client offers: Istio's mark, and HTTP/2 where the port speaks nothing else. */
+function meshAlpns(protocol: Protocol): string[] {
+  return isHttp2(protocol) ? ['istio', 'h2'] : ['istio'];
+}
+
 /** SPIFFE ids of the service accounts behind a service port, then the names that the service itself lists. */
 export function serviceIdentities(model: MeshModel, service: Service, port: ServicePort): string[] {
   const ids = new Set<string>();
@@ -111,13 +116,17 @@ export function clusterTls(
       if (endpoints.length === 0 || endpoints.some(({ tlsMode }) => tlsMode !== 'istio'))
         return { kind: 'plain' };
     }
-    return { kind: 'auto', socket: meshClientTls(ids, serverName, ['istio']) };
+    return { kind: 'auto', socket: meshClientTls(ids, serverName, meshAlpns(port.protocol)) };
   }
   const mode = tls.mode ?? modes.DISABLE;
   if (mode === modes.DISABLE) return { kind: 'plain' };
   if (mode === modes.ISTIO_MUTUAL) {
     const listed = tls.subjectAltNames ?? [];
-    const socket = meshClientTls(listed.length > 0 ? listed : ids, tls.sni || serverName, ['istio']);
+    const socket = meshClientTls(
+      listed.length > 0 ? listed : ids,
+      tls.sni || serverName,
+      meshAlpns(port.protocol),
+    );
     return { kind: 'always', socket, autoSni: false, foreign: false, verified: true };
   }
   const listed = tls.subjectAltNames ?? [];

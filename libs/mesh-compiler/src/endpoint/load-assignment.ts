@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   type envoy_config_core_v3_Address as Address,
   type envoy_config_core_v3_Locality as Locality,
@@ -55,7 +56,8 @@ function workloadMetadata(endpoint: Endpoint, clusterId: string): string {
 
 function announcesMtls(model: MeshModel, endpoint: Endpoint, tls: ClientTls | undefined): boolean {
   if (endpoint.tlsMode !== 'istio') return false;
-  if (tls && (tls.mode ?? tlsModes.DISABLE) === tlsModes.DISABLE) return false;
+  // A policy that says how to secure connections leaves nothing to the endpoint, unless it says: as the mesh does.
+  if (tls && tls.mode !== tlsModes.ISTIO_MUTUAL) return false;
   return (
     model.peerAuthentications.mode(endpoint.namespace, endpoint.labels, endpoint.policyPorts) !== 'disable'
   );
@@ -74,11 +76,17 @@ function lbEndpoint(model: MeshModel, proxy: Proxy, endpoint: Endpoint, query: E
   };
 }
 
+/** EDS takes addresses; a name among them would have to be resolved, which only a DNS service asks for. */
+function reachable({ address, port }: Endpoint, service: Service): boolean {
+  if (address === '') return false;
+  return service.resolution !== 'static' || service.external || port === 0 || isIP(address) !== 0;
+}
+
 /** Endpoints of a cluster by locality; a locality's weight is the sum of its endpoints'. */
 export function loadAssignment(model: MeshModel, proxy: Proxy, query: EndpointQuery): ClusterLoadAssignment {
   const byLocality = new Map<string, Endpoint[]>();
   for (const endpoint of model.endpoints(query.service, query.port)) {
-    if (!endpoint.address || !selects(query.labels, endpoint.labels)) continue;
+    if (!reachable(endpoint, query.service) || !selects(query.labels, endpoint.labels)) continue;
     byLocality.set(endpoint.locality, [...(byLocality.get(endpoint.locality) ?? []), endpoint]);
   }
   const localities = [...byLocality].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));

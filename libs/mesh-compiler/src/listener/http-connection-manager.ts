@@ -25,6 +25,8 @@ export interface ConnectionManagerOptions {
   readonly routes: string | RouteConfiguration;
   readonly httpFilters: readonly HttpFilter[];
   readonly side: 'inbound' | 'outbound' | 'gateway';
+  /** The port declares HTTP/2. */
+  readonly http2?: boolean;
   /** Takes absolute-form targets and CONNECT, as an HTTP proxy does. */
   readonly proxy?: { readonly connect: boolean };
 }
@@ -89,6 +91,8 @@ export function connectionManagerFilter(model: MeshModel, options: ConnectionMan
     streamIdleTimeout: {},
     upgradeConfigs: upgrades,
     ...(proxy ? { httpProtocolOptions: { allowAbsoluteUrl: { value: true } } } : {}),
+    ...(options.side === 'gateway' ? { httpProtocolOptions: {} } : {}),
+    ...(options.http2 ? { http2ProtocolOptions: {} } : {}),
     requestIdExtension: {
       typedConfig: packAny('envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig', {
         useRequestIdForTraceSampling: { value: true },

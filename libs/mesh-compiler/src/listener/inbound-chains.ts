@@ -21,12 +21,12 @@ export interface InboundPortChains {
   readonly name: string;
   readonly statPrefix: string;
   readonly cluster: string;
-  /** Port in route names. */
-  readonly port: number;
   readonly servicePort: number;
   readonly service: Service | undefined;
   readonly mode: MtlsMode;
   readonly kind: 'http' | 'tcp' | 'sniffed';
+  /** The port declares HTTP/2. */
+  readonly http2?: boolean;
   /** Part that every chain's match has; a redirected sidecar tells ports apart by it. */
   readonly match: FilterChainMatch;
   /** Chains for any port: names of their own, and HTTP only where the client announces it. */
@@ -61,6 +61,7 @@ function managerFilters(model: MeshModel, proxy: Proxy, port: InboundPortChains)
       routes,
       httpFilters: httpFilters({ model, proxy, direction: 'inbound' }),
       side: 'inbound',
+      ...(port.http2 ? { http2: true } : {}),
     }),
   ];
 }

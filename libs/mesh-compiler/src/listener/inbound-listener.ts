@@ -9,7 +9,7 @@ import {
 } from '@lateen/protos';
 import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster } from '../cluster/cluster-name.ts';
 import type { MeshModel, ServiceInstance } from '../model/mesh-model.ts';
-import { isHttp, isSniffed, type Protocol, protocolByPortName } from '../model/protocol.ts';
+import { isHttp, isHttp2, isSniffed, type Protocol, protocolByPortName } from '../model/protocol.ts';
 import type { InboundPort, Proxy } from '../model/proxy.ts';
 import { listenerAccessLogs } from './access-log.ts';
 import { httpInspector, tcpProxyFilter, tlsInspector } from './filter-chain.ts';
@@ -72,11 +72,11 @@ export function localInboundListener(model: MeshModel, proxy: Proxy, inbound: In
       name,
       statPrefix: `inbound_${name};`,
       cluster: inboundClusterName(inbound.port),
-      port: inbound.port,
       servicePort: instance?.port.number ?? inbound.port,
       service: instance?.service,
       mode,
       kind,
+      http2: isHttp2(protocol),
       match: {},
     }),
     ...listenerAccessLogs(model),
@@ -106,11 +106,11 @@ export function virtualInbound(model: MeshModel, proxy: Proxy): Listener {
       name: `0.0.0.0_${port}`,
       statPrefix: `inbound_0.0.0.0_${port};`,
       cluster: inboundClusterName(port),
-      port,
       servicePort: servicePort.number,
       service,
       mode: model.peerAuthentications.mode(proxy.namespace, proxy.labels, [port]),
       kind: kindOf(servicePort.protocol),
+      http2: isHttp2(servicePort.protocol),
       match: { destinationPort: { value: port } },
     };
   });
@@ -118,7 +118,6 @@ export function virtualInbound(model: MeshModel, proxy: Proxy): Listener {
     name: 'virtualInbound',
     statPrefix: `${inboundPassthroughCluster};`,
     cluster: inboundPassthroughCluster,
-    port: 0,
     servicePort: 0,
     service: undefined,
     mode: passthroughMode,
@@ -129,7 +128,7 @@ export function virtualInbound(model: MeshModel, proxy: Proxy): Listener {
   // A port that only a port-level policy names is passed through like any other, but by its own mode.
   const extra = model.peerAuthentications
     .portsNamed(proxy.namespace, proxy.labels)
-    .filter((port) => !served.some((one) => one.port === port))
+    .filter((port) => !byPort.some(([known]) => known === port))
     .sort((a, b) => a - b)
     .map((port): InboundPortChains => {
       const mode = model.peerAuthentications.mode(proxy.namespace, proxy.labels, [port]);
@@ -137,10 +136,12 @@ export function virtualInbound(model: MeshModel, proxy: Proxy): Listener {
     });
   const all = [catchAll, ...extra, ...served];
   const needsTls = all.some(({ mode }) => mode !== 'disable');
-  const plainPorts = served.filter(({ mode }) => mode === 'disable').map(({ port }) => port);
-  const declared = served
-    .filter(({ kind, mode }) => kind !== 'sniffed' || mode === 'strict')
-    .map(({ port }) => port);
+  const portOf = ({ match }: InboundPortChains): number => match.destinationPort?.value ?? 0;
+  const plainPorts = [...extra, ...served]
+    .filter(({ mode }) => mode === 'disable')
+    .map(portOf)
+    .sort((a, b) => a - b);
+  const declared = served.filter(({ kind, mode }) => kind !== 'sniffed' || mode === 'strict').map(portOf);
   const needsHttp = all.some(({ mode, kind }) => kind === 'sniffed' && mode !== 'strict');
   const filters: ListenerFilter[] = [
     {

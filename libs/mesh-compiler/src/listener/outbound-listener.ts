@@ -47,7 +47,9 @@ export function tcpChain(model: MeshModel, proxy: Proxy, chain: TcpChain): Filte
     ...(Object.keys(match).length > 0 ? { filterChainMatch: match } : {}),
     filters: [...mixer, tcpProxyFilter(model, { statPrefix: chain.statPrefix, ...chain.target })],
     transportSocketConnectTimeout: handshake,
-    ...(owner && Object.keys(match).length + (chain.target.weightedClusters ? 1 : 0) > 0
+    ...(owner &&
+    proxy.type === 'sidecar' &&
+    Object.keys(match).length + (chain.target.weightedClusters ? 1 : 0) > 0
       ? {
           metadata: { filterMetadata: { istio: structOf({ config: configPath('virtual-service', owner) }) } },
         }
@@ -59,7 +61,7 @@ export function tcpChain(model: MeshModel, proxy: Proxy, chain: TcpChain): Filte
 function otherwiseChain(model: MeshModel): FilterChain {
   const cluster = allowsAny(model) ? passthroughCluster : blackHoleCluster;
   return {
-    name: allowsAny(model) ? 'PassthroughFilterChain' : 'BlackholeFilterChain',
+    name: 'PassthroughFilterChain',
     filterChainMatch: {},
     filters: [tcpProxyFilter(model, { statPrefix: cluster, cluster })],
   };

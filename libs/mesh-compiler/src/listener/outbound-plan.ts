@@ -1,3 +1,4 @@
+import { hostsOverlap } from '../model/host.ts';
 import type { MeshModel } from '../model/mesh-model.ts';
 import { isHttp, isSniffed, isTls } from '../model/protocol.ts';
 import { type Proxy, sharesLoopback } from '../model/proxy.ts';
@@ -43,9 +44,10 @@ function chainsOf(
   const scope: TcpScope = { model, proxy, services, gateways: mesh, port: port.number };
   const owner = tcpOwner(model, proxy, service);
   const tls = isTls(port.protocol);
-  const shaped = owner ? (tls ? tlsChains(owner, service.host, scope) : tcpChains(owner, scope)) : [];
+  const shaped = owner ? (tls ? tlsChains(owner, undefined, scope) : tcpChains(owner, scope)) : [];
   if (shaped.some(({ serverNames, subnets }) => serverNames.length + subnets.length === 0)) return shaped;
-  if (tls && shaped.length > 0) return shaped;
+  if (shaped.some(({ serverNames }) => serverNames.some((name) => hostsOverlap(name, service.host))))
+    return shaped;
   return [...shaped, serviceChain(service, port, tls && bySni ? [service.host] : [])];
 }
 

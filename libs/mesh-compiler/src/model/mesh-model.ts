@@ -84,7 +84,6 @@ export function createMeshModel(snapshot: ConfigSnapshot, options: MeshModelOpti
   const byNamespace = new Map<string, ReadonlyMap<string, Service>>();
   const byAddress = new Map<string, ServiceInstance[]>();
   for (const service of registry.services) {
-    if (service.resolution === 'dns' || service.resolution === 'dns-round-robin') continue;
     for (const port of service.ports) {
       for (const endpoint of registry.endpoints(service, port)) {
         const instances = byAddress.get(endpoint.address) ?? [];

@@ -32,8 +32,6 @@ export function sourceMatches(match: SourceMatch, ownerNamespace: string, scope:
   const gateways = match.gateways ?? [];
   if (gateways.length > 0 && !gateways.some((name) => scope.gateways.has(gatewayName(name, ownerNamespace))))
     return false;
-  // A gateway's callers are not known when its routes are built.
-  if (!scope.gateways.has('mesh')) return true;
   if (match.sourceNamespace && match.sourceNamespace !== scope.namespace) return false;
   return selects(match.sourceLabels ?? {}, scope.labels);
 }

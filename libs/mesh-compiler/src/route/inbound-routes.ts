@@ -9,10 +9,8 @@ import { inboundRetryPolicy } from './retry-policy.ts';
 export interface InboundRouteQuery {
   /** Cluster to the workload; also the configuration's name. */
   readonly cluster: string;
-  /** Port in the virtual host's name. */
-  readonly port: number;
   readonly service: Service | undefined;
-  /** Port of the service, for tracing. */
+  /** Port of the service, in names. */
   readonly servicePort: number;
 }
 
@@ -31,7 +29,7 @@ export function inboundConfiguration(
     validateClusters: { value: false },
     virtualHosts: [
       {
-        name: `inbound|http|${query.port}`,
+        name: `inbound|http|${query.servicePort}`,
         domains: ['*'],
         routes: [
           {

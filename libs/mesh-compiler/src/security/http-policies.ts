@@ -1,8 +1,42 @@
-import type { envoy_extensions_filters_network_http_connection_manager_v3_HttpFilter as HttpFilter } from '@lateen/protos';
+import {
+  type envoy_extensions_filters_network_http_connection_manager_v3_HttpFilter as HttpFilter,
+  packAny,
+} from '@lateen/protos';
 import type { MeshModel } from '../model/mesh-model.ts';
+import type { CompileProblem } from '../model/problem.ts';
 import type { Proxy } from '../model/proxy.ts';
+import { authorizationRules } from './authorization.ts';
+import { requestAuthentication } from './request-authentication.ts';
 
-/** HTTP filters of the policies for a workload. */
-export function securityHttpFilters(_model: MeshModel, _proxy: Proxy): HttpFilter[] {
-  return [];
+/** HTTP filters of the policies for a workload: whose token is it, then audit, deny and allow. */
+export function securityHttpFilters(model: MeshModel, proxy: Proxy): HttpFilter[] {
+  const jwt = requestAuthentication(model, proxy);
+  const rbac = authorizationRules(model, proxy, { tcp: false, problems: [] }).map(
+    ({ rules, shadowRules, shadowPrefix }): HttpFilter => ({
+      name: 'envoy.filters.http.rbac',
+      typedConfig: packAny('envoy.extensions.filters.http.rbac.v3.RBAC', {
+        ...(rules ? { rules } : {}),
+        ...(shadowRules ? { shadowRules } : {}),
+        shadowRulesStatPrefix: shadowPrefix,
+      }),
+    }),
+  );
+  return [
+    ...(jwt
+      ? [
+          {
+            name: 'envoy.filters.http.jwt_authn',
+            typedConfig: packAny('envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication', jwt),
+          },
+        ]
+      : []),
+    ...rbac,
+  ];
+}
+
+/** What of the workload's policies could not be compiled. */
+export function policyProblems(model: MeshModel, proxy: Proxy): CompileProblem[] {
+  const problems: CompileProblem[] = [];
+  authorizationRules(model, proxy, { tcp: false, problems });
+  return problems;
 }
