@@ -31,6 +31,11 @@ export class MutableBag implements AttributeBag {
     return this;
   }
 
+  /** A bag of its own with the same attributes. */
+  copy(): MutableBag {
+    return new MutableBag().merge(this);
+  }
+
   /** Sets every attribute of another bag. */
   merge(other: AttributeBag): this {
     for (const [name, value] of other.entries()) this.#own.set(name, value);

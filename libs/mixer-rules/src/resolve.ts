@@ -136,6 +136,8 @@ export function resolveRules<A extends AdapterType>(
             where,
             `adapter ${handler.adapter.name} doesn't take instances of ${instance.template.name}`,
           );
+        } else if (handler.adapter.accepts?.(handler.config, instance.name) !== undefined) {
+          complain(where, handler.adapter.accepts(handler.config, instance.name)!);
         } else {
           const { variety, output } = instance.template;
           byVariety.set(variety, [...(byVariety.get(variety) ?? []), instance]);

@@ -6,7 +6,7 @@ import { decodeParams } from './params.ts';
 const failedPrecondition = 9;
 
 /** Refuses everything. Source: istio/istio `mixer/adapter/denier`. */
-export const denierType: AdapterType = {
+export const denierType: AdapterType<adapter_denier_config_Params> = {
   name: 'denier',
   templates: ['checknothing', 'listentry', 'quota'],
   decode: (params) => decodeParams('adapter.denier.config.Params', params),

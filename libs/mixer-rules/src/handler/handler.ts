@@ -44,12 +44,14 @@ export interface Handler {
 }
 
 /** What is known of an adapter before it runs. */
-export interface AdapterType {
+export interface AdapterType<C = unknown> {
   readonly name: string;
   /** Names of the templates that its handlers take. */
   readonly templates: readonly string[];
   /** Judges a handler's parameters; answers the configuration or every complaint. */
-  decode(params: { readonly [key: string]: Json }): DecodedParams<unknown>;
+  decode(params: { readonly [key: string]: Json }): DecodedParams<C>;
+  /** Why a handler of this configuration cannot take an instance of this full name; `undefined` when it can. */
+  accepts?(config: C, instance: string): string | undefined;
 }
 
 /** Configuration of a handler, or what is wrong with its parameters. */

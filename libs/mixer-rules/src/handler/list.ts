@@ -11,7 +11,7 @@ const { STRINGS, CASE_INSENSITIVE_STRINGS, IP_ADDRESSES, REGEX } = enumOf(
 const status = { ok: 0, invalidArgument: 3, permissionDenied: 7 } as const;
 
 /** Lets listed values pass, or refuses them. Source: istio/istio `mixer/adapter/list`. */
-export const listType: AdapterType = {
+export const listType: AdapterType<adapter_list_config_Params> = {
   name: 'list',
   templates: ['listentry'],
   decode(params): DecodedParams<adapter_list_config_Params> {

@@ -1,0 +1,61 @@
+import type { RulesInForce } from '@lateen/mixer-rules';
+import { methods, type RpcCaller, RpcError, RpcServices, rpcStatus } from '@lateen/rpc';
+import type { Clock, Logger, MetricsRegistry } from '@lateen/runtime';
+import { latencyBucketsMs } from '@lateen/runtime';
+import { answerCheck } from './check.ts';
+import { takeReport } from './report.ts';
+
+/** What the service answers from. */
+export interface MixerServiceOptions {
+  /** Rules in force; `undefined` while no configuration has come. */
+  readonly rules: () => RulesInForce | undefined;
+  /** Is the caller one of ours? The answer of a connection that isn't encrypted is decided by its owner. */
+  readonly admits: (caller: RpcCaller) => boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MetricsRegistry;
+}
+
+/** `istio.mixer.v1.Mixer`. Before the first configuration every call is UNAVAILABLE: no rules is not "no objection". */
+export function createMixerService(options: MixerServiceOptions): RpcServices {
+  const { clock, logger, metrics } = options;
+  const measured = (method: string) => {
+    const calls = metrics.counter('mixer_calls_total', 'Calls that were taken', { method });
+    const failures = metrics.counter('mixer_call_failures_total', 'Calls that failed', { method });
+    const duration = metrics.histogram(
+      'mixer_call_duration_milliseconds',
+      'Time to answer',
+      latencyBucketsMs,
+      { method },
+    );
+    return async <A>(caller: RpcCaller, answer: (rules: RulesInForce) => Promise<A>): Promise<A> => {
+      if (!options.admits(caller)) {
+        throw new RpcError(rpcStatus.UNAUTHENTICATED, 'a client certificate of the mesh is needed');
+      }
+      const rules = options.rules();
+      if (!rules) throw new RpcError(rpcStatus.UNAVAILABLE, 'mixer has no configuration yet');
+      const startedAt = clock.monotonic();
+      calls.inc();
+      try {
+        return await answer(rules);
+      } catch (error) {
+        failures.inc();
+        throw error;
+      } finally {
+        duration.observe(clock.monotonic() - startedAt);
+      }
+    };
+  };
+  const check = measured('Check');
+  const report = measured('Report');
+  return new RpcServices(logger)
+    .unary(methods.mixerCheck, (request, caller) =>
+      check(caller, (rules) => answerCheck(request, rules, logger)),
+    )
+    .unary(methods.mixerReport, (request, caller) =>
+      report(caller, async (rules) => {
+        await takeReport(request, rules);
+        return {};
+      }),
+    );
+}
