@@ -60,7 +60,9 @@ async function tally(name: string, rows: readonly Row[], judge: Judge): Promise<
   const floors = JSON.parse(readFileSync(join(import.meta.dirname, 'floors.json'), 'utf8')) as {
     readonly identity?: Readonly<Record<string, number>>;
   };
-  expect(passed, failures.slice(0, 20).join('\n')).toBeGreaterThanOrEqual(floors.identity?.[name] ?? rows.length);
+  expect(passed, failures.slice(0, 20).join('\n')).toBeGreaterThanOrEqual(
+    floors.identity?.[name] ?? rows.length,
+  );
 }
 
 function judgeParsed(

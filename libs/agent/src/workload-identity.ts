@@ -136,7 +136,10 @@ export function createWorkloadIdentity(options: WorkloadIdentityOptions): Worklo
       await identity.until((current) => current !== undefined, limit.signal);
     } catch {
       // The abort above is the one reason; the last failure tells why nothing came.
-      const why = lastFailure === undefined ? 'no answer' : messageOf(lastFailure);
+      const why =
+        lastFailure === undefined
+          ? 'still waiting for a join token or for an answer, is citadel running?'
+          : messageOf(lastFailure);
       const message = `no certificate for ${options.principal} from ${options.citadelAddress} within ${startTimeoutMs / 1000} s: ${why}`;
       throw new LateenError(message, {
         code: 'LTN_AGENT_NO_IDENTITY',

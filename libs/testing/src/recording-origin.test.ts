@@ -7,10 +7,10 @@ test('an HTTP origin remembers requests with their bodies', async () => {
   await using origin = await createHttpOrigin(
     (request, response) => void response.end(`saw ${request.body}`),
   );
-  const response = await fetch(`http://127.0.0.1:${origin.port}/a?b`, { method: 'POST', body: 'text' });
-  expect(await response.text()).toBe('saw text');
+  const response = await fetch(`http://127.0.0.1:${origin.port}/a?b`, { method: 'POST', body: 'some text' });
+  expect(await response.text()).toBe('saw some text');
   expect(await origin.waitFor(1)).toMatchObject([
-    { method: 'POST', path: '/a?b', body: Buffer.from('text') },
+    { method: 'POST', path: '/a?b', body: Buffer.from('some text') },
   ]);
 });
 
