@@ -234,7 +234,7 @@ describe('metadata', () => {
     });
     expect(Object.getPrototypeOf(object?.metadata.annotations)).toBeNull();
     expect(object?.metadata.annotations).toEqual({ constructor: 'x', 'a/toString': 'y' });
-    expect((object?.spec as { data: { constructor: string } }).data.constructor).toBe('z');
+    expect((object as ConfigObject<{ data: { constructor: string } }>).spec.data.constructor).toBe('z');
   });
 });
 

@@ -4,26 +4,16 @@ import {
   type FieldDescriptor,
   type FieldKind,
   type MessageName,
-  structOf,
-  type Json,
+  type Messages,
 } from '@lateen/protos';
-import { parseDuration, parseTimestamp } from './duration.ts';
-import { describeNode, jsonOfNode, keySegment, type MapEntry, type MapNode, type Node } from './node.ts';
+import { describeNode, keySegment, type MapEntry, type MapNode, type Node } from './node.ts';
 import type { Report } from './report.ts';
-import { didYouMean } from './suggestion.ts';
 import { type RetiredField, retiredFields } from './retired-field.ts';
+import { enumDecoder, scalarDecoder } from './scalar-decoder.ts';
+import { didYouMean } from './suggestion.ts';
 import type { Severity } from './violation.ts';
-
-/** Where the walk stands: the path's segments, formatted already. */
-interface Walk {
-  readonly path: string[];
-  readonly report: Report;
-  /** Severity of unknown fields: an error everywhere but in mesh config, whose fields come and go with releases. */
-  readonly unknown: Severity;
-}
-
-/** Value of a node, or `undefined` when it is null or was found wrong (and reported). */
-type ValueDecoder = (node: Node, walk: Walk) => unknown;
+import { isNull, pathOf, type ValueDecoder, type Walk, wrong } from './walk.ts';
+import { wellKnown } from './well-known-decoder.ts';
 
 interface FieldPlan {
   readonly descriptor: FieldDescriptor;
@@ -37,207 +27,6 @@ interface MessagePlan {
   readonly names: readonly string[];
   readonly retired: ReadonlyMap<string, RetiredField> | undefined;
 }
-
-function pathOf(walk: Walk): string {
-  const path = walk.path.join('');
-  return path.startsWith('.') ? path.slice(1) : path;
-}
-
-function wrong(walk: Walk, node: Node, message: string, hint?: string): undefined {
-  walk.report.at('error', { path: pathOf(walk), message, offset: node.offset, hint });
-  return undefined;
-}
-
-function isNull(node: Node): boolean {
-  return node.kind === 'scalar' && node.value === null;
-}
-
-const integerBounds: ReadonlyMap<string, readonly [number, number]> = new Map([
-  ['int32', [-(2 ** 31), 2 ** 31 - 1]],
-  ['sint32', [-(2 ** 31), 2 ** 31 - 1]],
-  ['sfixed32', [-(2 ** 31), 2 ** 31 - 1]],
-  ['uint32', [0, 2 ** 32 - 1]],
-  ['fixed32', [0, 2 ** 32 - 1]],
-  ['int64', [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]],
-  ['sint64', [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]],
-  ['sfixed64', [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]],
-  ['uint64', [0, Number.MAX_SAFE_INTEGER]],
-  ['fixed64', [0, Number.MAX_SAFE_INTEGER]],
-]);
-
-function integerDecoder(type: string): ValueDecoder {
-  const [least, most] = integerBounds.get(type) ?? [0, 0];
-  const is64 = type.endsWith('64');
-  return (node, walk) => {
-    let value = node.kind === 'scalar' ? node.value : undefined;
-    // Proto-JSON writes 64-bit numbers as text; for others text is a mistake that CRD schemas refuse, too.
-    if (is64 && typeof value === 'string' && /^-?\d{1,16}$/.test(value)) value = Number(value);
-    if (typeof value === 'string' && /^-?\d+$/.test(value)) {
-      return wrong(
-        walk,
-        node,
-        `expected a whole number, found ${describeNode(node)}`,
-        `write ${value} without quotes`,
-      );
-    }
-    if (typeof value !== 'number' || !Number.isInteger(value)) {
-      return wrong(walk, node, `expected a whole number, found ${describeNode(node)}`);
-    }
-    if (value < least || value > most)
-      return wrong(walk, node, `${value} is out of range, expected ${least} to ${most}`);
-    return value;
-  };
-}
-
-const specialNumbers: ReadonlyMap<string, number> = new Map([
-  ['NaN', Number.NaN],
-  ['Infinity', Number.POSITIVE_INFINITY],
-  ['-Infinity', Number.NEGATIVE_INFINITY],
-]);
-
-const decodeNumber: ValueDecoder = (node, walk) => {
-  const value = node.kind === 'scalar' ? node.value : undefined;
-  const number = typeof value === 'string' ? specialNumbers.get(value) : value;
-  return typeof number === 'number'
-    ? number
-    : wrong(walk, node, `expected a number, found ${describeNode(node)}`);
-};
-
-const decodeString: ValueDecoder = (node, walk) => {
-  if (node.kind === 'scalar' && typeof node.value === 'string') return node.value;
-  const written =
-    node.kind === 'scalar' && node.value !== null ? (node.plain ?? String(node.value)) : undefined;
-  return wrong(
-    walk,
-    node,
-    `expected text, found ${describeNode(node)}`,
-    written === undefined ? undefined : `write "${written}" in quotes`,
-  );
-};
-
-// YAML 1.1, which kubectl reads, has these as booleans where they stand without quotes.
-const oldBooleans: ReadonlyMap<string, boolean> = new Map([
-  ['yes', true],
-  ['on', true],
-  ['no', false],
-  ['off', false],
-]);
-
-const decodeBool: ValueDecoder = (node, walk) => {
-  if (node.kind === 'scalar') {
-    if (typeof node.value === 'boolean') return node.value;
-    const old = node.plain === undefined ? undefined : oldBooleans.get(node.plain.toLowerCase());
-    if (old !== undefined) return old;
-  }
-  return wrong(walk, node, `expected true or false, found ${describeNode(node)}`);
-};
-
-const base64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
-
-const decodeBytes: ValueDecoder = (node, walk) => {
-  if (node.kind !== 'scalar' || typeof node.value !== 'string')
-    return wrong(walk, node, `expected base64 text, found ${describeNode(node)}`);
-  const text = node.value.replace(/\s+/g, '');
-  if (!base64.test(text)) return wrong(walk, node, 'expected base64 text, found other characters');
-  return new Uint8Array(Buffer.from(text, 'base64'));
-};
-
-function scalarDecoder(type: string): ValueDecoder {
-  if (integerBounds.has(type)) return integerDecoder(type);
-  if (type === 'double' || type === 'float') return decodeNumber;
-  if (type === 'bool') return decodeBool;
-  return type === 'bytes' ? decodeBytes : decodeString;
-}
-
-function enumDecoder(values: ReadonlyMap<string, number>): ValueDecoder {
-  const numbers = new Set(values.values());
-  const names = [...values.keys()];
-  return (node, walk) => {
-    const value = node.kind === 'scalar' ? node.value : undefined;
-    if (typeof value === 'number') {
-      return numbers.has(value)
-        ? value
-        : wrong(walk, node, `${value} is none of its values: ${names.join(', ')}`);
-    }
-    if (typeof value !== 'string') {
-      return wrong(walk, node, `expected one of ${names.join(', ')}, found ${describeNode(node)}`);
-    }
-    return (
-      values.get(value) ??
-      wrong(walk, node, `"${value}" is none of its values: ${names.join(', ')}`, didYouMean(value, names))
-    );
-  };
-}
-
-const decodeDuration: ValueDecoder = (node, walk) => {
-  const value = node.kind === 'scalar' ? node.value : undefined;
-  const duration = typeof value === 'string' ? parseDuration(value) : undefined;
-  if (duration) return duration;
-  const hint = typeof value === 'number' ? `write ${value}s for seconds` : undefined;
-  return wrong(
-    walk,
-    node,
-    `expected a duration such as 1.5s, 100ms or 1h, found ${describeNode(node)}`,
-    hint,
-  );
-};
-
-const decodeTimestamp: ValueDecoder = (node, walk) => {
-  const value = node.kind === 'scalar' ? node.value : undefined;
-  const timestamp = typeof value === 'string' ? parseTimestamp(value) : undefined;
-  return (
-    timestamp ??
-    wrong(walk, node, `expected a time such as 2024-01-31T12:00:00Z, found ${describeNode(node)}`)
-  );
-};
-
-const decodeStruct: ValueDecoder = (node, walk) =>
-  node.kind === 'map'
-    ? structOf(jsonOfNode(node) as { [key: string]: Json })
-    : wrong(walk, node, `expected a mapping, found ${describeNode(node)}`);
-
-const decodeAnyValue: ValueDecoder = (node) => structOf({ value: jsonOfNode(node) as Json }).fields?.value;
-
-const decodeListValue: ValueDecoder = (node, walk) =>
-  node.kind === 'list'
-    ? structOf({ value: jsonOfNode(node) as Json }).fields?.value?.listValue
-    : wrong(walk, node, `expected a list, found ${describeNode(node)}`);
-
-const decodeIntOrString: ValueDecoder = (node, walk) => {
-  const value = node.kind === 'scalar' ? node.value : undefined;
-  if (typeof value === 'string') return { type: 1, strVal: value };
-  if (typeof value === 'number') {
-    const intVal = integerDecoder('int32')(node, walk);
-    return intVal === undefined ? undefined : { type: 0, intVal };
-  }
-  return wrong(walk, node, `expected a number or a name, found ${describeNode(node)}`);
-};
-
-function wrapper(inner: ValueDecoder): ValueDecoder {
-  return (node, walk) => {
-    const value = inner(node, walk);
-    return value === undefined ? undefined : { value };
-  };
-}
-
-/** Messages whose JSON isn't a mapping of their fields. Source: proto3 JSON mapping; Kubernetes IntOrString. */
-const wellKnown: ReadonlyMap<string, ValueDecoder> = new Map<string, ValueDecoder>([
-  ['google.protobuf.Duration', decodeDuration],
-  ['google.protobuf.Timestamp', decodeTimestamp],
-  ['google.protobuf.Struct', decodeStruct],
-  ['google.protobuf.Value', decodeAnyValue],
-  ['google.protobuf.ListValue', decodeListValue],
-  ['google.protobuf.BoolValue', wrapper(decodeBool)],
-  ['google.protobuf.StringValue', wrapper(decodeString)],
-  ['google.protobuf.BytesValue', wrapper(decodeBytes)],
-  ['google.protobuf.Int32Value', wrapper(integerDecoder('int32'))],
-  ['google.protobuf.UInt32Value', wrapper(integerDecoder('uint32'))],
-  ['google.protobuf.Int64Value', wrapper(integerDecoder('int64'))],
-  ['google.protobuf.UInt64Value', wrapper(integerDecoder('uint64'))],
-  ['google.protobuf.DoubleValue', wrapper(decodeNumber)],
-  ['google.protobuf.FloatValue', wrapper(decodeNumber)],
-  ['k8s.io.api.core.v1.IntOrString', decodeIntOrString],
-]);
 
 const plans = new Map<MessageName, MessagePlan>();
 
@@ -437,11 +226,11 @@ export function decodeMessage<N extends MessageName>(
   name: N,
   node: Node,
   options: DecodeOptions,
-): import('@lateen/protos').Messages[N] {
+): Messages[N] {
   const path = options.path ? [`.${options.path}`] : [];
   const walk: Walk = { path, report: options.report, unknown: options.unknownFields ?? 'error' };
   const decoder = valueDecoder({ kind: 'message', name });
   const empty: MapNode = { kind: 'map', offset: node.offset, entries: [] };
   const value = isNull(node) ? decoder(empty, walk) : decoder(node, walk);
-  return (value ?? decoder(empty, walk)) as import('@lateen/protos').Messages[N];
+  return (value ?? decoder(empty, walk)) as Messages[N];
 }

@@ -1,25 +1,29 @@
 /** Input as the decoder walks it: a YAML node or a JSON value. `offset` is where it starts in the text, -1 for JSON. */
 export type Node = MapNode | ListNode | ScalarNode;
 
+/** Entries in the order of the text, each key once. */
 export interface MapNode {
   readonly kind: 'map';
   readonly offset: number;
   readonly entries: readonly MapEntry[];
 }
 
+/** One entry of a mapping. */
 export interface MapEntry {
   readonly key: string;
   readonly keyOffset: number;
   readonly value: Node;
 }
 
-export interface ListNode {
+/** Items in the order of the text. */
+interface ListNode {
   readonly kind: 'list';
   readonly offset: number;
   readonly items: readonly Node[];
 }
 
-export interface ScalarNode {
+/** A single value. */
+interface ScalarNode {
   readonly kind: 'scalar';
   readonly offset: number;
   readonly value: string | number | boolean | null;

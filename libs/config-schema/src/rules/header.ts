@@ -19,7 +19,7 @@ export function strictHeaderNameProblem(name: string): string | undefined {
 }
 
 /** What is wrong with a value that Envoy formats: `%` starts a command and stands for itself as `%%`. */
-export function headerValueProblem(value: string): string | undefined {
+function headerValueProblem(value: string): string | undefined {
   return headerValue.test(value)
     ? undefined
     : `the header value "${value}" has a "%" that starts no command; write "%%" for the sign itself`;

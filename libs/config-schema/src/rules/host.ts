@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import type { Report } from '../report.ts';
 
 const domainLabel = /^[a-zA-Z0-9]([-_a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$/;
 const wildcardPrefix = /^(\*|\*-?[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)$/;
@@ -82,9 +81,4 @@ export function splitNamespacedHost(text: string): { namespace: string | undefin
   return slash < 0
     ? { namespace: undefined, host: text }
     : { namespace: text.slice(0, slash), host: text.slice(slash + 1) };
-}
-
-/** Reports a problem, if there is one. */
-export function complain(report: Report, path: string, problem: string | undefined): void {
-  if (problem !== undefined) report.error(path, problem);
 }

@@ -80,11 +80,7 @@ function checkStatus(status: number, path: string, report: Report): void {
 }
 
 /** Reports a wrong fault. */
-export function checkFault(
-  fault: istio_networking_v1alpha3_HTTPFaultInjection,
-  path: string,
-  report: Report,
-): void {
+function checkFault(fault: istio_networking_v1alpha3_HTTPFaultInjection, path: string, report: Report): void {
   const { delay, abort } = fault;
   if (!delay && !abort) report.error(path, 'a fault needs a delay or an abort');
   if (delay) {
@@ -114,11 +110,7 @@ export function checkFault(
 }
 
 /** Reports a wrong retry policy. */
-export function checkRetries(
-  retries: istio_networking_v1alpha3_HTTPRetry,
-  path: string,
-  report: Report,
-): void {
+function checkRetries(retries: istio_networking_v1alpha3_HTTPRetry, path: string, report: Report): void {
   const attempts = retries.attempts ?? 0;
   if (attempts < 0) report.error(`${path}.attempts`, "attempts can't be negative");
   const configured = retries.perTryTimeout ?? retries.retryRemoteLocalities ?? (retries.retryOn || undefined);
@@ -139,7 +131,7 @@ export function checkRetries(
 }
 
 /** Reports a wrong CORS policy. */
-export function checkCors(cors: istio_networking_v1alpha3_CorsPolicy, path: string, report: Report): void {
+function checkCors(cors: istio_networking_v1alpha3_CorsPolicy, path: string, report: Report): void {
   for (const [index, origin] of (cors.allowOrigins ?? []).entries()) {
     const at = `${path}.allowOrigins[${index}]`;
     if (!origin.exact && !origin.prefix && !origin.regex)
@@ -165,7 +157,7 @@ export function checkCors(cors: istio_networking_v1alpha3_CorsPolicy, path: stri
 }
 
 /** Reports a wrong redirect. */
-export function checkRedirect(
+function checkRedirect(
   redirect: istio_networking_v1alpha3_HTTPRedirect,
   route: istio_networking_v1alpha3_HTTPRoute,
   { path, report }: RouteRules,
@@ -188,11 +180,7 @@ export function checkRedirect(
 }
 
 /** Reports a wrong rewrite. */
-export function checkRewrite(
-  rewrite: istio_networking_v1alpha3_HTTPRewrite,
-  path: string,
-  report: Report,
-): void {
+function checkRewrite(rewrite: istio_networking_v1alpha3_HTTPRewrite, path: string, report: Report): void {
   const { uri, authority, uriRegexRewrite } = rewrite;
   if (!uri && !authority && !uriRegexRewrite)
     report.error(path, 'a rewrite needs uri, uriRegexRewrite or authority');
@@ -209,7 +197,7 @@ export function checkRewrite(
 }
 
 /** Reports a wrong direct response. */
-export function checkDirectResponse(
+function checkDirectResponse(
   response: istio_networking_v1alpha3_HTTPDirectResponse,
   path: string,
   report: Report,

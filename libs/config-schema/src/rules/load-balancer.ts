@@ -54,7 +54,7 @@ function checkHash(
 }
 
 /** What is wrong with a list of localities: `*` once and last, none within another. Source: Istio validateLocalities. */
-export function localitiesProblem(localities: readonly string[]): string | undefined {
+function localitiesProblem(localities: readonly string[]): string | undefined {
   const regions = new Map<string, Map<string, Set<string>>>();
   for (const locality of localities) {
     const star = locality.indexOf('*');
@@ -99,7 +99,7 @@ const regionLabel = 'topology.kubernetes.io/region';
 const localityLabels = [regionLabel, 'topology.kubernetes.io/zone', 'topology.istio.io/subzone'];
 
 /** Reports wrong locality settings. Source: Istio validateLocalityLbSetting. */
-export function checkLocality(
+function checkLocality(
   locality: istio_networking_v1alpha3_LocalityLoadBalancerSetting,
   outlierDetection: OutlierDetection,
   { path, report }: { path: string; report: Report },

@@ -2,7 +2,7 @@ import type { Report } from '../report.ts';
 import { didYouMean } from '../suggestion.ts';
 
 /** Protocols of a port, upper case. Source: Istio pkg/config/protocol. */
-export const protocols = [
+const protocols = [
   'HTTP',
   'HTTP2',
   'GRPC',
