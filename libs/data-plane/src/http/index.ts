@@ -1,0 +1,2 @@
+export { decodeRouteFilterConfig } from '../http-filters/registry.ts';
+export { createHttpConnectionManager } from './connection-manager.ts';
