@@ -1,7 +1,13 @@
 export { Backoff, type BackoffOptions, type Random } from './backoff.ts';
 export { type Clock, ManualClock, sleep, systemClock, type Timer } from './clock.ts';
 export { type ErrorCode, type ErrorOptions, type ErrorOrigin, LateenError, messageOf } from './error.ts';
-export { type Component, composeComponents, type HostProcess, type RunOptions, runProcess } from './lifecycle.ts';
+export {
+  type Component,
+  composeComponents,
+  type HostProcess,
+  type RunOptions,
+  runProcess,
+} from './lifecycle.ts';
 export { createLogger, type LogFields, type Logger, type LoggerOptions, silentLogger } from './logger.ts';
 export {
   type Counter,

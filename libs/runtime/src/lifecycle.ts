@@ -62,22 +62,28 @@ export interface RunOptions {
 export async function runProcess(component: Component, options: RunOptions): Promise<void> {
   const { process: host, logger } = options;
   let stopping = false;
+  // A clock's timers don't keep a process alive: one that waits for another (a file, the next attempt) needs this.
+  const hold = setInterval(() => {}, 2 ** 30);
+  const exit = (code: number): void => {
+    clearInterval(hold);
+    host.exit(code);
+  };
   const stop = (reason: string): void => {
     if (stopping) return;
     stopping = true;
     logger.info({ reason }, `${component.name} is stopping`);
     const cut = setTimeout(() => {
       logger.error({ stopTimeoutMs: options.stopTimeoutMs }, `${component.name} did not stop in time`);
-      host.exit(1);
+      exit(1);
     }, options.stopTimeoutMs);
     component.stop().then(
       () => {
         clearTimeout(cut);
-        host.exit(0);
+        exit(0);
       },
       (error: unknown) => {
         logger.error({ err: error }, `${component.name} did not stop cleanly`);
-        host.exit(1);
+        exit(1);
       },
     );
   };
@@ -92,6 +98,6 @@ export async function runProcess(component: Component, options: RunOptions): Pro
   } catch (error) {
     if (stopping) return;
     host.stderr.write(`${component.name}: ${messageOf(error)}\n`);
-    host.exit(error instanceof LateenError && error.origin === 'config' ? 2 : 1);
+    exit(error instanceof LateenError && error.origin === 'config' ? 2 : 1);
   }
 }

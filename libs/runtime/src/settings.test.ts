@@ -11,7 +11,9 @@ test('every problem is reported at once, with the variable', () => {
   reader.optional('MODE', setting.oneOf('slow', 'steady'), 'slow');
   const finish = (): unknown => reader.finish({});
   expect(finish).toThrow(LateenError);
-  expect(finish).toThrow(/TOKEN_FILE is not set: where the join token is[^]*PORT: [^]*WAIT: [^]*MODE: .*slow, steady/);
+  expect(finish).toThrow(
+    /TOKEN_FILE is not set: where the join token is[^]*PORT: [^]*WAIT: [^]*MODE: .*slow, steady/,
+  );
 });
 
 test('values and fallbacks', () => {

@@ -19,7 +19,9 @@ export const setting = {
     (text) => {
       const value = Number(text);
       const fine = /^-?\d+$/.test(text) && value >= min && value <= max;
-      return fine ? { value } : { complaint: `expected a whole number from ${min} to ${max}, found "${text}"` };
+      return fine
+        ? { value }
+        : { complaint: `expected a whole number from ${min} to ${max}, found "${text}"` };
     },
   /** TCP port; 0 lets the system choose. */
   port: (text: string) => setting.integer(0, 65_535)(text),
