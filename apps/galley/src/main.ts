@@ -1,5 +1,5 @@
 import { createWorkloadIdentity, joinTokenFile } from '@lateen/agent';
-import { type Bus, connectNats, createMemoryBus } from '@lateen/bus';
+import { type Bus, connectNats, createMemoryBus, readNatsPassword } from '@lateen/bus';
 import { componentId } from '@lateen/identity';
 import { type Component, createLogger, LateenError, runProcess, systemClock } from '@lateen/runtime';
 import { createBusStore, createEmbeddedStore, createGalley, type Galley } from './galley.ts';
@@ -53,11 +53,13 @@ const component: Component = {
 };
 
 function openBus(): Promise<Bus> | Bus {
-  const { natsServers, natsReplicas } = settings;
+  const { natsServers, natsReplicas: replicas } = settings;
+  const password = settings.natsPassword ?? readNatsPassword(settings.natsPasswordFile);
   if (natsServers.length === 0) return createMemoryBus({ clock, logger });
   return connectNats({
     servers: natsServers,
-    replicas: natsReplicas,
+    replicas,
+    password,
     component: 'galley',
     clock,
     random,

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { parseTrustDomain } from '@lateen/identity';
-import { type Environment, setting, SettingsReader } from '@lateen/runtime';
+import { type Environment, type Secret, setting, SettingsReader } from '@lateen/runtime';
 
 /** A host and a port to listen on. */
 export interface ListenAddress {
@@ -31,6 +31,10 @@ export interface ProcessSettings extends GalleySettings {
   readonly store: 'sqlite' | 'nats';
   /** NATS_URL: servers, comma-separated. Empty: no bus beyond this process, which only the embedded store can do with. */
   readonly natsServers: readonly string[];
+  /** NATS_PASSWORD of the user `galley`; the file that the local server makes holds it otherwise. */
+  readonly natsPassword: Secret | undefined;
+  /** NATS_PASSWORD_FILE */
+  readonly natsPasswordFile: string;
   /** NATS_REPLICAS: copies of the journal; 3 in a cluster of three. */
   readonly natsReplicas: number;
   /** CITADEL_ADDRESS: where galley's certificate comes from. */
@@ -69,6 +73,12 @@ export function readSettings(environment: Environment): Readonly<ProcessSettings
     trustDomain: reader.optional('TRUST_DOMAIN', parseTrustDomain, 'cluster.local'),
     store,
     natsServers: reader.optional('NATS_URL', setting.list, store === 'nats' ? [defaultNatsServer] : []),
+    natsPassword: reader.optional('NATS_PASSWORD', setting.secret, undefined),
+    natsPasswordFile: reader.optional(
+      'NATS_PASSWORD_FILE',
+      setting.text,
+      join(stateDir, 'nats', 'galley.password'),
+    ),
     natsReplicas: reader.optional('NATS_REPLICAS', setting.integer(1, 5), 1),
     citadelAddress: reader.optional('CITADEL_ADDRESS', setting.text, '127.0.0.1:8060'),
     joinTokenFile: reader.optional('JOIN_TOKEN_FILE', setting.text, join(stateDir, 'tokens', 'galley')),

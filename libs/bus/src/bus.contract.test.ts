@@ -1,9 +1,9 @@
 import { LateenError, silentLogger, systemClock } from '@lateen/runtime';
+import { startNatsServer, type TestNatsServer } from '@lateen/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Bus } from './bus.ts';
 import { createMemoryBus } from './memory/memory-bus.ts';
 import { connectNats } from './nats/nats-bus.ts';
-import { startNatsServer, type TestNatsServer } from './testing/nats-server.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (payload: Uint8Array | undefined): string | undefined =>

@@ -15,4 +15,5 @@ export {
 } from './key-value.ts';
 export { createMemoryBus, type MemoryBusOptions } from './memory/memory-bus.ts';
 export { connectNats, type NatsBusOptions } from './nats/nats-bus.ts';
+export { readNatsPassword } from './nats/nats-password.ts';
 export { buckets, journals, type RolloutNack, type RolloutStatus, subjects } from './subjects.ts';

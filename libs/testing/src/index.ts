@@ -11,3 +11,4 @@ export {
   type TestIdentity,
   type TestLeafOptions,
 } from './test-authority.ts';
+export { startNatsServer, type TestNatsServer } from './nats-server.ts';

@@ -121,7 +121,7 @@ export function createApiServer(options: ApiServerOptions): Component & { readon
       port = (server.server.address() as AddressInfo).port;
     },
     async stop() {
-      for (const watch of [...watches]) watch.stop();
+      for (const watch of watches) watch.stop();
       await server?.close();
       server = undefined;
     },

@@ -154,10 +154,10 @@ function watch(
   const { raw } = reply;
   raw.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache' });
   raw.flushHeaders();
-  let started: { stop(): void } | undefined;
-  const entry = { stop: () => started?.stop() };
+  // A watch may end while it starts: it must be on the list before, to be taken off.
+  const entry = { stop: (): void => {} };
   watches.add(entry);
-  started = startWatch(
+  const started = startWatch(
     {
       write: (line) => raw.write(line),
       get pendingBytes() {
@@ -179,6 +179,7 @@ function watch(
       timeoutMs,
     },
   );
-  raw.on('close', () => entry.stop());
+  entry.stop = () => started.stop();
+  raw.on('close', entry.stop);
   return reply;
 }

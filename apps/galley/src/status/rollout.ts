@@ -54,7 +54,7 @@ export class Rollout implements Component {
   async stop(): Promise<void> {
     this.#subscription?.unsubscribe();
     this.#subscription = undefined;
-    for (const wake of [...this.#waiting]) wake();
+    for (const wake of this.#waiting) wake();
   }
 
   /** How far a revision is now, as seen by pilots that spoke since `since` or are not behind. */
@@ -113,7 +113,7 @@ export class Rollout implements Component {
     this.#pilots.delete(status.pilot);
     this.#pilots.set(status.pilot, { status, heardAt: this.#options.clock.monotonic() });
     if (this.#pilots.size > maxPilots) this.#pilots.delete(this.#pilots.keys().next().value as string);
-    for (const wake of [...this.#waiting]) wake();
+    for (const wake of this.#waiting) wake();
   }
 }
 

@@ -124,7 +124,7 @@ export class Catalog implements Component {
     this.#revision = transaction.revision;
     this.#events.push(...events);
     this.#trim();
-    for (const listener of [...this.#listeners]) {
+    for (const listener of this.#listeners) {
       try {
         listener(transaction.revision, events);
       } catch (error) {

@@ -37,7 +37,7 @@ export function createJournalStore(options: JournalStoreOptions): ConfigStore {
     if (transaction.revision <= applied) return;
     applied = transaction.revision;
     notify(transaction);
-    for (const wake of [...waiting]) wake();
+    for (const wake of waiting) wake();
   };
 
   const caughtUp = (revision: number): Promise<void> => {

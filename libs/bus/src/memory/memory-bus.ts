@@ -132,7 +132,7 @@ export function createMemoryBus(options: MemoryBusOptions): Bus {
       open = false;
       listeners.clear();
       responders.clear();
-      for (const fail of [...pendingRequests]) fail(closed());
+      for (const fail of pendingRequests) fail(closed());
     },
   };
 }

@@ -1,5 +1,6 @@
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import {
+  AuthorizationError,
   connect,
   headers,
   type Msg,
@@ -14,6 +15,7 @@ import {
   type Logger,
   messageOf,
   type Random,
+  type Secret,
   sleep,
 } from '@lateen/runtime';
 import { type Bus, limits, type MessageHandler, type RequestHandler, type Subscription } from '../bus.ts';
@@ -34,6 +36,8 @@ export interface NatsBusOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Password of the NATS user that is named like the component; a server without users needs none. */
+  readonly password?: Secret | undefined;
   /** Copies of each stream; 3 in a cluster of three. */
   readonly replicas?: number;
   /** How long `connectNats` waits for a first connection. Milliseconds. */
@@ -55,7 +59,7 @@ const failureHeader = 'Lateen-Failure';
 
 /**
  * Connects to NATS. Later disconnections heal by themselves, with jitter and without end.
- * @throws LateenError LTN_BUS_CONNECT when no server answers in time.
+ * @throws LateenError LTN_BUS_CONNECT when no server answers in time, or at once when the password is wrong.
  */
 export async function connectNats(options: NatsBusOptions): Promise<Bus> {
   const reconnect = new Backoff({ baseMs: 50, maxMs: 2000, random: options.random });
@@ -138,12 +142,17 @@ async function firstConnection(options: NatsBusOptions, reconnect: Backoff): Pro
         servers: [...servers],
         name: component,
         inboxPrefix: `_INBOX_${component}`,
+        ...(options.password ? { user: component, pass: options.password.reveal() } : {}),
         timeout: 2000,
         pingInterval: 10_000,
         maxReconnectAttempts: -1,
         reconnectDelayHandler: () => reconnect.next(),
       });
     } catch (error) {
+      if (error instanceof AuthorizationError) {
+        const message = `NATS at ${servers.join(', ')} refuses the user ${component}: check NATS_PASSWORD`;
+        throw new LateenError(message, { code: 'LTN_BUS_CONNECT', origin: 'config', cause: error });
+      }
       if (clock.monotonic() >= giveUpAt) {
         const message = `no NATS server answers at ${servers.join(', ')}: start one, or choose another by NATS_URL`;
         throw new LateenError(message, {

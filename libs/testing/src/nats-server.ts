@@ -21,7 +21,7 @@ export interface TestNatsServer {
  * synced before it is acknowledged.
  */
 export async function startNatsServer(): Promise<TestNatsServer> {
-  const provider = join(import.meta.dirname, '../../../../tools/nats-server.mjs');
+  const provider = join(import.meta.dirname, '../../../tools/nats-server.mjs');
   const { stdout } = await promisify(execFile)(process.execPath, [provider], { timeout: 180_000 });
   const folder = await mkdtemp(join(tmpdir(), 'lateen-nats-'));
   const port = await freePort();
