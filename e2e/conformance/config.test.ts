@@ -2,12 +2,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { corporaPresent } from './config/corpus.ts';
+import { crdTally } from './config/crds.ts';
+import { mutationTally } from './config/mutations.ts';
 import { mixerConfigTally, sampleTally } from './config/samples.ts';
 import { validationTally } from './config/validation.ts';
 
 const tallies = {
   'validation-resource': () => validationTally('resource'),
   'validation-field': () => validationTally('field'),
+  crds: crdTally,
+  mutations: mutationTally,
   samples: sampleTally,
   'mixer-config': mixerConfigTally,
 };

@@ -11,8 +11,6 @@ import { AnalysisModel } from './model.ts';
 export interface AnalyzeOptions {
   /** Domain of service names. Default `cluster.local`. */
   readonly domain?: string;
-  /** Default `istio-system`. */
-  readonly rootNamespace?: string;
   /** Finds the place of a field; without it findings have the place of their object. See `Decoded.locate`. */
   readonly locate?: Locate;
 }
@@ -28,8 +26,8 @@ const analyzers = [
 
 /** What is wrong between objects that are right by themselves. The set is the whole configuration as it would be stored. */
 export function analyze(objects: readonly ConfigObject[], options: AnalyzeOptions = {}): readonly Finding[] {
-  const { domain = 'cluster.local', rootNamespace = 'istio-system', locate = () => undefined } = options;
-  const model = new AnalysisModel(objects, { domain, rootNamespace });
+  const { domain = 'cluster.local', locate = () => undefined } = options;
+  const model = new AnalysisModel(objects, domain);
   const findings = new Findings(locate);
   for (const analyzer of analyzers) analyzer(model, findings);
   return findings.list;

@@ -46,7 +46,7 @@ export function analyzeDestinations(model: AnalysisModel, findings: Findings): v
           severity: 'warning',
           path: `${path}.host`,
           message: `no service has the host "${host}"`,
-          hint: didYouMean(host, model.hostNames(namespace)),
+          hint: model.hostHint(host, namespace),
         });
       } else if (port?.number && !known.some(({ ports }) => ports.includes(port.number ?? 0))) {
         findings.add(object, {

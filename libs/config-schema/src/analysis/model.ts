@@ -7,6 +7,7 @@ import type {
 } from '@lateen/protos';
 import { hostCovers } from '../rules/host.ts';
 import type { ConfigObject } from '../object.ts';
+import { didYouMean } from '../suggestion.ts';
 
 /** A host of the registry with its ports' numbers, and who may see it. */
 export interface KnownHost {
@@ -28,25 +29,30 @@ function ofKind<Spec>(
 
 const networking = 'networking.istio.io/';
 
+/** Suggestions that one analysis makes. */
+const mostHints = 50;
+
 /** The objects of one analysis, joined once. */
 export class AnalysisModel {
   readonly virtualServices: readonly ConfigObject<VirtualService>[];
   readonly destinationRules: readonly ConfigObject<DestinationRule>[];
   readonly gateways: readonly ConfigObject<Gateway>[];
-  readonly rootNamespace: string;
   readonly #domain: string;
   readonly #exact = new Map<string, KnownHost[]>();
   readonly #wildcards: KnownHost[] = [];
+  readonly #ruleHosts: readonly { host: string; subsets: readonly string[] }[];
+  readonly #subsets = new Map<string, ReadonlySet<string>>();
+  #hints = 0;
 
-  constructor(
-    objects: readonly ConfigObject[],
-    { domain, rootNamespace }: { domain: string; rootNamespace: string },
-  ) {
+  constructor(objects: readonly ConfigObject[], domain: string) {
     this.#domain = domain;
-    this.rootNamespace = rootNamespace;
     this.virtualServices = ofKind<VirtualService>(objects, networking, 'VirtualService');
     this.destinationRules = ofKind<DestinationRule>(objects, networking, 'DestinationRule');
     this.gateways = ofKind<Gateway>(objects, networking, 'Gateway');
+    this.#ruleHosts = this.destinationRules.map(({ spec, metadata }) => ({
+      host: this.fullHost(spec.host ?? '', metadata.namespace),
+      subsets: (spec.subsets ?? []).flatMap(({ name }) => (name ? [name] : [])),
+    }));
     for (const { metadata, spec } of ofKind<ServiceSpec>(objects, 'v1', 'Service')) {
       const exported = metadata.annotations['networking.istio.io/exportTo'];
       this.#know({
@@ -93,23 +99,31 @@ export class AnalysisModel {
     });
   }
 
-  /** Names of hosts for suggestions: whole, and short those of `namespace`. */
-  hostNames(namespace: string): readonly string[] {
+  /** The host that `host`, which nobody has, was probably meant to be. Costs a walk over all hosts, so it is done for the first findings only. */
+  hostHint(host: string, namespace: string): string | undefined {
+    if (this.#hints >= mostHints) return undefined;
+    this.#hints += 1;
     const suffix = `.${namespace}.svc.${this.#domain}`;
-    return [...this.#exact.keys()].flatMap((host) =>
-      host.endsWith(suffix) ? [host.slice(0, -suffix.length), host] : [host],
+    const names = [...this.#exact.keys()];
+    return didYouMean(
+      host,
+      host.includes('.')
+        ? names
+        : names.flatMap((name) => (name.endsWith(suffix) ? [name.slice(0, -suffix.length)] : [])),
     );
   }
 
   /** Names of subsets that rules define for a host. */
   subsets(host: string, namespace: string): ReadonlySet<string> {
     const full = this.fullHost(host, namespace);
+    const known = this.#subsets.get(full);
+    if (known) return known;
     const names = new Set<string>();
-    for (const { spec, metadata } of this.destinationRules) {
-      const ruleHost = this.fullHost(spec.host ?? '', metadata.namespace);
-      if (ruleHost !== full && !(ruleHost.startsWith('*') && hostCovers(ruleHost, full))) continue;
-      for (const { name } of spec.subsets ?? []) if (name) names.add(name);
+    for (const { host: ruleHost, subsets } of this.#ruleHosts) {
+      if (ruleHost === full || (ruleHost.startsWith('*') && hostCovers(ruleHost, full)))
+        for (const name of subsets) names.add(name);
     }
+    this.#subsets.set(full, names);
     return names;
   }
 }

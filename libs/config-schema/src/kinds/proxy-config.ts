@@ -10,12 +10,6 @@ export const proxyConfig = defineKind({
   message: 'istio.networking.v1beta1.ProxyConfig',
   validate(spec, { report }) {
     if (spec.selector) checkSelectorLabels(spec.selector.matchLabels, 'spec.selector', report);
-    const type = spec.image?.imageType;
-    if (type && !['default', 'debug', 'distroless'].includes(type))
-      report.error(
-        'spec.image.imageType',
-        `"${type}" is no image type, expected default, debug or distroless`,
-      );
     if ((spec.concurrency?.value ?? 0) < 0) report.error('spec.concurrency', "concurrency can't be negative");
   },
 });

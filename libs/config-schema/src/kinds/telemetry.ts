@@ -72,6 +72,8 @@ function validate(spec: istio_telemetry_v1alpha1_Telemetry, context: ValidationC
     checkProviders(metrics.providers, path, report);
     checkDuration(metrics.reportingInterval, `${path}.reportingInterval`, { report });
     for (const [at, override] of (metrics.overrides ?? []).entries()) {
+      if (override.match?.customMetric === '')
+        report.error(`${path}.overrides[${at}].match.customMetric`, 'the metric needs a name');
       for (const [tag, { operation = UPSERT, value = '' }] of Object.entries(override.tagOverrides ?? {})) {
         const where = `${path}.overrides[${at}].tagOverrides${keySegment(tag)}`;
         if (operation === UPSERT && value === '') report.error(where, 'the operation UPSERT needs a value');

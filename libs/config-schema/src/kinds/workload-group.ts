@@ -8,6 +8,8 @@ import { portProblem } from '../rules/port.ts';
 import { checkLabels } from '../rules/selector.ts';
 import { checkWorkload } from '../rules/workload.ts';
 
+const probeHeader = /^[-_A-Za-z0-9]+$/;
+
 function checkProbe(probe: istio_networking_v1alpha3_ReadinessProbe, report: Report): void {
   const path = 'spec.probe';
   const times = [
@@ -28,7 +30,11 @@ function checkProbe(probe: istio_networking_v1alpha3_ReadinessProbe, report: Rep
     report.error(`${path}.httpGet.scheme`, `"${httpGet.scheme}" is no scheme, expected HTTP or HTTPS`);
   }
   for (const [index, header] of (httpGet?.httpHeaders ?? []).entries()) {
-    if (!header.name) report.error(`${path}.httpGet.httpHeaders[${index}]`, 'the header needs a name');
+    if (!probeHeader.test(header.name ?? ''))
+      report.error(
+        `${path}.httpGet.httpHeaders[${index}].name`,
+        `"${header.name ?? ''}" is no header name: expected letters, digits, "-" and "_"`,
+      );
   }
   if (exec && !exec.command?.length) report.error(`${path}.exec.command`, 'a command is required');
   if (!httpGet && !tcpSocket && !exec && !grpc)

@@ -19,6 +19,7 @@ export function unixPathProblem(path: string): string | undefined {
   if (path === '') return 'the unix socket path is empty';
   if (path.startsWith('@')) return undefined;
   if (!path.startsWith('/')) return `"${path}" is not an absolute path to a socket`;
+  if (path.endsWith('/')) return `"${path}" is a folder, no socket`;
   if (path.split('/').includes('..')) return `"${path}" must not climb with ".."`;
   return undefined;
 }

@@ -19,6 +19,8 @@ export function checkWasm(module: WasmModule, path: string, report: Report): voi
   if (url === '') report.error(`${path}.url`, 'a url is required');
   else {
     const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase();
+    if (scheme === undefined && !/^[a-z0-9][a-z0-9.-]*(:\d+)?(\/[^\s#]*)?$/i.test(url))
+      report.error(`${path}.url`, `"${url}" is neither a URL nor an image`);
     if (scheme !== undefined && !['http', 'https', 'oci', 'file'].includes(scheme))
       report.error(
         `${path}.url`,
