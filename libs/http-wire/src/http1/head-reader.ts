@@ -115,6 +115,12 @@ export abstract class HeadReader<H extends HeaderList> {
     const { maxHeadBytes, maxHeaders } = this.#limits;
     for (;;) {
       const start = base + this.#lineStart;
+      // No message begins with such a byte: there is nothing to wait for.
+      if (!this.#startLineRead && start < bytes.length) {
+        const first = bytes[start]!;
+        if (tokenClass[first] === 0 && first !== carriageReturn)
+          return this.refuse(failure(400, 'invalid start line'));
+      }
       let next: number;
       if (start + 1 < bytes.length && bytes[start] === carriageReturn && bytes[start + 1] === lineFeed) {
         next = start + 2;
@@ -146,7 +152,7 @@ export abstract class HeadReader<H extends HeaderList> {
   #unfinished(length: number): number {
     this.failure = undefined;
     if (length > this.#limits.maxHeadBytes) return this.#tooLarge();
-    this.#waitsForLine = true;
+    this.#waitsForLine = length > this.#lineStart;
     return incomplete;
   }
 
