@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { corporaPresent } from './mixer/corpus.ts';
+import { attribute, compressAttributes, MutableBag } from '@lateen/attributes';
+import { decode } from '@lateen/protos';
+import { insecureChannel, methods, RpcClient } from '@lateen/rpc';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { adapterTallies } from './mixer/adapters.ts';
+import { corporaPresent, type Row, rows } from './mixer/corpus.ts';
 import { expressionTallies } from './mixer/expression.ts';
+import { type RunningMixer, startMixer } from './mixer/running-mixer.ts';
+import { runtimeTallies } from './mixer/runtime.ts';
 import { wireTallies } from './mixer/wire.ts';
 
-const tallies = { ...expressionTallies, ...wireTallies };
+const tallies = { ...expressionTallies, ...wireTallies, ...runtimeTallies, ...adapterTallies };
 
 function floors(): Record<string, number> {
   const all = JSON.parse(readFileSync(join(import.meta.dirname, 'floors.json'), 'utf8')) as {
@@ -23,5 +29,71 @@ describe.runIf(corporaPresent)('Istio Mixer cases', () => {
     if (process.env.LATEEN_CONFORMANCE_SHOW)
       process.stderr.write(`${folder}: ${passed}\n  ${failures.join('\n  ')}\n`);
     expect(passed, failures.slice(0, 20).join('\n')).toBeGreaterThanOrEqual(floors()[folder] ?? 0);
+  });
+});
+
+describe('a running mixer', () => {
+  let running: RunningMixer;
+  beforeAll(async () => {
+    running = await startMixer();
+    await running.apply(`
+apiVersion: config.istio.io/v1alpha2
+kind: denier
+metadata: {name: denyall, namespace: default}
+spec: {status: {code: 7, message: Not allowed}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: checknothing
+metadata: {name: any, namespace: default}
+spec: {}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: deny, namespace: default}
+spec:
+  match: source.principal == "cluster.local/ns/default/sa/reviews"
+  actions: [{handler: denyall.denier, instances: [any.checknothing]}]
+`);
+  });
+  afterAll(() => running.stop());
+
+  test('judges a caller with a certificate by rules that came over MCP', async () => {
+    const bag = new MutableBag()
+      .set('context.reporter.kind', attribute.string('inbound'))
+      .set('destination.namespace', attribute.string('default'))
+      .set('source.principal', attribute.string('cluster.local/ns/default/sa/reviews'));
+    const check = () =>
+      running.client.unary(
+        methods.mixerCheck,
+        { attributes: compressAttributes(bag), globalWordCount: 222 },
+        { timeoutMs: 2000 },
+      );
+    expect((await check()).precondition?.status).toMatchObject({
+      code: 7,
+      message: 'denyall.denier.default:Not allowed',
+    });
+    bag.set('source.principal', attribute.string('cluster.local/ns/default/sa/ratings'));
+    expect((await check()).precondition?.status?.code).toBe(0);
+  });
+
+  test('refuses a caller without one', async () => {
+    const plain = new RpcClient(`127.0.0.1:${running.mixer.port}`, insecureChannel());
+    await expect(plain.unary(methods.mixerCheck, {}, { timeoutMs: 2000 })).rejects.toThrow();
+    plain.close();
+  });
+
+  test.runIf(corporaPresent)("answers Go's own bytes", async () => {
+    const vectors = rows<Row>('mixer-wire/wire-vectors.json').filter(
+      ({ message }) => message === 'istio.mixer.v1.CheckRequest',
+    );
+    expect(vectors.length).toBeGreaterThan(2);
+    for (const { hex } of vectors) {
+      const request = decode('istio.mixer.v1.CheckRequest', Buffer.from(hex as string, 'hex'));
+      const { precondition, quotas = {} } = await running.client.unary(methods.mixerCheck, request, {
+        timeoutMs: 2000,
+      });
+      expect(precondition?.status?.code).toBe(0);
+      expect(Object.keys(quotas)).toEqual(Object.keys(request.quotas ?? {}));
+    }
   });
 });

@@ -46,7 +46,6 @@ export interface MixerCore extends Component {
   readonly plaintextPort: number;
   readonly prometheusPort: number;
   readonly monitoringPort: number;
-  readonly ready: boolean;
   /** Puts a configuration in force, by collection and name. */
   apply(objects: ReadonlyMap<string, ReadonlyMap<string, ConfigObject>>): void;
 }
@@ -148,9 +147,6 @@ export function createMixerCore(settings: MixerCoreSettings, ports: MixerCorePor
     },
     get monitoringPort() {
       return monitoring.port;
-    },
-    get ready() {
-      return runtime.current !== undefined;
     },
     apply: (objects) => runtime.apply(objects),
   };

@@ -31,8 +31,8 @@ export interface Mixer extends Component {
   readonly plaintextPort: number;
   readonly prometheusPort: number;
   readonly monitoringPort: number;
-  /** Has a configuration come? Until then no call is answered. */
-  readonly ready: boolean;
+  /** Revision of the configuration in force; `undefined` before the first: until then no call is answered. */
+  readonly revision: number | undefined;
 }
 
 const accounts = { mixer: 'istio-mixer-service-account', galley: 'istio-galley-service-account' } as const;
@@ -103,8 +103,8 @@ export function createMixer(settings: MixerSettings, ports: MixerPorts): Mixer {
     get monitoringPort() {
       return core.monitoringPort;
     },
-    get ready() {
-      return core.ready;
+    get revision() {
+      return sink.revision.current;
     },
   };
 }
