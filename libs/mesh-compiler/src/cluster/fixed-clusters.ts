@@ -74,7 +74,7 @@ export function forwardProxy(model: MeshModel, proxy: Proxy): Cluster {
         dnsCacheConfig: forwardProxyDns,
       }),
     },
-    typedExtensionProtocolOptions: passthroughHttpOptions(proxy),
+    typedExtensionProtocolOptions: passthroughHttpOptions(proxy, true),
   };
 }
 

@@ -90,15 +90,18 @@ export function httpProtocolOptions(
   return { [optionsName]: packAny(optionsName, options) };
 }
 
-/** Options of clusters that pass requests through in whatever version they came. */
-export function passthroughHttpOptions(proxy: Proxy): { [key: string]: google_protobuf_Any } {
-  const idle = { idleTimeout: { seconds: 300, nanos: 0 } };
-  const options: HttpProtocolOptions = speaksHttp2(proxy)
-    ? {
-        commonHttpProtocolOptions: idle,
-        useDownstreamProtocolConfig: { httpProtocolOptions: {}, http2ProtocolOptions: {} },
-      }
-    : { commonHttpProtocolOptions: idle, explicitHttpConfig: { httpProtocolOptions: {} } };
+/**
+ * Options of clusters that pass requests through in whatever version they came. `byName`: the cluster resolves the
+ * request's host, which then is the name that a TLS server would have to prove.
+ */
+export function passthroughHttpOptions(proxy: Proxy, byName = false): { [key: string]: google_protobuf_Any } {
+  const options: HttpProtocolOptions = {
+    commonHttpProtocolOptions: { idleTimeout: { seconds: 300, nanos: 0 } },
+    ...(byName ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } } : {}),
+    ...(speaksHttp2(proxy)
+      ? { useDownstreamProtocolConfig: { httpProtocolOptions: {}, http2ProtocolOptions: {} } }
+      : { explicitHttpConfig: { httpProtocolOptions: {} } }),
+  };
   return { [optionsName]: packAny(optionsName, options) };
 }
 
