@@ -1,5 +1,5 @@
 import { createWorkloadIdentity, joinTokenFile } from '@lateen/agent';
-import { type Bus, connectNats } from '@lateen/bus';
+import { type Bus, connectNats, readNatsPassword } from '@lateen/bus';
 import { componentId } from '@lateen/identity';
 import { type Component, createLogger, LateenError, runProcess, systemClock } from '@lateen/runtime';
 import { createPilot, type Pilot } from './pilot.ts';
@@ -37,7 +37,14 @@ const whole: Component = {
   name: 'pilot',
   async start() {
     await identity.start();
-    bus = await connectNats({ servers: settings.natsServers, component: 'pilot', clock, random, logger });
+    bus = await connectNats({
+      servers: settings.natsServers,
+      component: 'pilot',
+      password: readNatsPassword(settings.natsPasswordFile),
+      clock,
+      random,
+      logger,
+    });
     pilot = createPilot(settings, { clock, random, logger, bus, identity: identity.identity });
     await pilot.start();
   },

@@ -1,6 +1,7 @@
+import { createTemporaryFolder, createTestAuthority, type TemporaryFolder } from '@lateen/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readSettings } from './index.ts';
-import { type FakeProxy, PilotHarness } from './testing/pilot-harness.ts';
+import { type FakeProxy, PilotHarness } from './pilot-harness.fixture.ts';
 
 const service = (name: string): string => `
 apiVersion: v1
@@ -35,11 +36,17 @@ spec:
 const cluster = (name: string, subset = ''): string =>
   `outbound|9080|${subset}|${name}.default.svc.cluster.local`;
 
+let folder: TemporaryFolder;
 let mesh: PilotHarness;
 beforeEach(async () => {
-  mesh = await PilotHarness.start();
+  folder = createTemporaryFolder();
+  const { issue } = createTestAuthority({ nowMs: Date.now() });
+  mesh = await PilotHarness.start({ folder: folder.path, issue });
 });
-afterEach(() => mesh[Symbol.asyncDispose]());
+afterEach(async () => {
+  await mesh[Symbol.asyncDispose]();
+  folder[Symbol.dispose]();
+});
 
 const acked = (revision: number) => ({ revision, proxies: 2, acked: 2, nacks: [] });
 

@@ -41,6 +41,8 @@ export interface PilotSettings {
 export interface ProcessSettings extends PilotSettings {
   /** NATS_URL: servers, comma-separated. */
   readonly natsServers: readonly string[];
+  /** NATS_PASSWORD_FILE: password of the NATS user `pilot`; none when the file is absent. */
+  readonly natsPasswordFile: string;
   /** CITADEL_ADDRESS: where pilot's certificate comes from. */
   readonly citadelAddress: string;
   /** JOIN_TOKEN_FILE: the token that citadel wrote for pilot. */
@@ -91,6 +93,11 @@ export function readSettings(environment: Environment): Readonly<ProcessSettings
     debounceMaxMs: reader.optional('PILOT_DEBOUNCE_MAX', setting.durationMs, 10_000),
     stepTimeoutMs: reader.optional('PILOT_PUSH_STEP_TIMEOUT', setting.durationMs, 5000),
     natsServers: reader.optional('NATS_URL', setting.list, ['nats://127.0.0.1:14222']),
+    natsPasswordFile: reader.optional(
+      'NATS_PASSWORD_FILE',
+      setting.text,
+      join(stateDir, 'nats', 'pilot.password'),
+    ),
     citadelAddress: reader.optional('CITADEL_ADDRESS', setting.text, '127.0.0.1:8060'),
     joinTokenFile: reader.optional('JOIN_TOKEN_FILE', setting.text, join(stateDir, 'tokens', 'pilot')),
     logLevel: reader.optional('LATEEN_LOG_LEVEL', setting.oneOf('debug', 'info', 'warn', 'error'), 'info'),

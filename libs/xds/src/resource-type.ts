@@ -30,11 +30,6 @@ export function hasLegacyWildcard(url: string): boolean {
   return isFullState(url);
 }
 
-/** Message name of a type URL, without its prefix. The name need not be one that `@lateen/protos` bundles. */
-export function messageNameOf(url: string): string {
-  return url.slice(url.lastIndexOf('/') + 1);
-}
-
 /** Resource name that a message itself states: `cluster_name` of a load assignment, `name` of everything else. */
 export function resourceNameOf(message: object): string {
   const fields = message as { readonly name?: unknown; readonly clusterName?: unknown };

@@ -6,7 +6,7 @@ import type { ConnectedProxy } from '../discovery/discovery.ts';
 import type { MeshState } from '../snapshot/mesh-state.ts';
 
 /** State of one type at one proxy, in the words of `istioctl proxy-status`; NACK when a refusal stands. */
-export type SyncState = 'SYNCED' | 'STALE' | 'NOT SENT' | 'NACK';
+type SyncState = 'SYNCED' | 'STALE' | 'NOT SENT' | 'NACK';
 
 /** A proxy as `/debug/syncz` shows it. */
 export interface SyncStatus {

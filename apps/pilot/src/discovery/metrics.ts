@@ -18,7 +18,7 @@ export function shortType(typeUrl: string): string {
 
 /** Pilot's metrics under Istio's names. */
 export function createDiscoveryMetrics(registry: MetricsRegistry) {
-  const types = new Set([...shortNames.values()]);
+  const types = new Set(shortNames.values());
   // Type URLs come from clients: what nobody serves is counted together.
   const label = (typeUrl: string): { type: string } => {
     const type = shortType(typeUrl);

@@ -10,7 +10,7 @@ const gatherMs = 5;
 const maxNacks = 200;
 
 /** How far the newest revision has come at this pilot's proxies. */
-export function rolloutStatus(pilot: string, discovery: Discovery): RolloutStatus {
+function rolloutStatus(pilot: string, discovery: Discovery): RolloutStatus {
   const proxies = [...discovery.proxies.values()];
   const acked = proxies.filter(({ ackedRevision = -1 }) => ackedRevision >= discovery.revision).length;
   const nacks: RolloutNack[] = [];

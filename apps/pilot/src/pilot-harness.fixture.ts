@@ -27,13 +27,12 @@ import {
   type TlsIdentity,
 } from '@lateen/rpc';
 import { type Component, silentLogger, systemClock, WatchValue } from '@lateen/runtime';
-import { createTemporaryFolder, createTestAuthority } from '@lateen/testing';
 import { type AdsClient, contentVersion, createAdsClient } from '@lateen/xds';
-import { createPilot, type Pilot, readSettings } from '../index.ts';
-import { collections } from '../snapshot/collections.ts';
+import { createPilot, type Pilot, readSettings } from './index.ts';
+import { collections } from './snapshot/collections.ts';
 
 const trustDomain = 'cluster.local';
-export const clock = systemClock;
+const clock = systemClock;
 const random = Math.random;
 const logger = silentLogger;
 
@@ -47,8 +46,8 @@ export interface FakeProxy {
 
 /** A pilot with a source of configuration in memory. */
 export class PilotHarness implements AsyncDisposable {
-  readonly folder = createTemporaryFolder();
-  readonly authority = createTestAuthority({ nowMs: clock.now() });
+  readonly #folder: string;
+  readonly #issue: (id: string) => TlsIdentity;
   readonly rollouts: RolloutStatus[] = [];
   readonly #bus = createMemoryBus({ clock, logger });
   readonly #snapshot = new WatchValue<McpSnapshot | undefined>(undefined);
@@ -57,8 +56,19 @@ export class PilotHarness implements AsyncDisposable {
   #galley: Component | undefined;
   pilot!: Pilot;
 
-  static async start(environment: Record<string, string> = {}): Promise<PilotHarness> {
-    const harness = new PilotHarness();
+  constructor(surroundings: { folder: string; issue: (id: string) => TlsIdentity }) {
+    this.#folder = surroundings.folder;
+    this.#issue = surroundings.issue;
+  }
+
+  static async start(surroundings: {
+    /** Empty folder for state and sockets. */
+    folder: string;
+    /** Certificate of a SPIFFE id; all of one root. */
+    issue: (id: string) => TlsIdentity;
+    environment?: Record<string, string>;
+  }): Promise<PilotHarness> {
+    const harness = new PilotHarness(surroundings);
     harness.#bus.subscribe(subjects.rollout, (payload) => {
       harness.rollouts.push(JSON.parse(new TextDecoder().decode(payload)) as RolloutStatus);
     });
@@ -68,8 +78,8 @@ export class PilotHarness implements AsyncDisposable {
       PILOT_PLAINTEXT_ADDRESS: '127.0.0.1:0',
       PILOT_DEBUG_ADDRESS: '127.0.0.1:0',
       PILOT_DEBOUNCE_AFTER: '10ms',
-      LATEEN_STATE_DIR: harness.folder.path,
-      ...environment,
+      LATEEN_STATE_DIR: harness.#folder,
+      ...surroundings.environment,
     });
     const galley = new RpcClient(harness.#galleyAddress, insecureChannel(), {
       'grpc.initial_reconnect_backoff_ms': 20,
@@ -80,9 +90,7 @@ export class PilotHarness implements AsyncDisposable {
       random,
       logger,
       bus: harness.#bus,
-      identity: new WatchValue<TlsIdentity | undefined>(
-        harness.authority.issue(componentId('pilot', trustDomain)),
-      ),
+      identity: new WatchValue<TlsIdentity | undefined>(harness.#issue(componentId('pilot', trustDomain))),
       galley,
     });
     await harness.pilot.start();
@@ -94,7 +102,7 @@ export class PilotHarness implements AsyncDisposable {
   }
 
   get #galleyAddress(): string {
-    return `unix:${this.folder.path}/galley`;
+    return `unix:${this.#folder}/galley`;
   }
 
   async startGalley(): Promise<void> {
@@ -143,7 +151,7 @@ export class PilotHarness implements AsyncDisposable {
     const id = formatWorkloadId({ trustDomain, namespace: 'default', serviceAccount });
     const client = new RpcClient(
       `127.0.0.1:${this.pilot.port}`,
-      channelCredentials(new WatchValue<TlsIdentity | undefined>(this.authority.issue(id)), {
+      channelCredentials(new WatchValue<TlsIdentity | undefined>(this.#issue(id)), {
         serverPrincipals: [componentId('pilot', trustDomain)],
       }),
     );
@@ -165,7 +173,7 @@ export class PilotHarness implements AsyncDisposable {
     path: string,
     headers: Record<string, string> = {},
   ): Promise<{ status: number; body: unknown }> {
-    const token = (await readFile(`${this.folder.path}/admin-token`, 'utf8')).trim();
+    const token = (await readFile(`${this.#folder}/admin-token`, 'utf8')).trim();
     const response = await fetch(`http://127.0.0.1:${this.pilot.debugPort}${path}`, {
       headers: { authorization: `Bearer ${token}`, ...headers },
     });
@@ -177,7 +185,6 @@ export class PilotHarness implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const stop of this.#stops.reverse()) await stop();
     await this.stopGalley();
-    this.folder[Symbol.dispose]();
   }
 }
 
@@ -197,7 +204,7 @@ function objectsOf(yaml: string): ConfigObject[] {
 }
 
 /** A node as our agent sends it. */
-export function nodeOf(name: string, claim: { namespace?: string; serviceAccount?: string } = {}): Node {
+function nodeOf(name: string, claim: { namespace?: string; serviceAccount?: string } = {}): Node {
   return {
     id: `sidecar~127.0.0.1~${name}-1.default~default.svc.cluster.local`,
     cluster: `${name}.default`,
