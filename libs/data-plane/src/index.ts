@@ -1,1 +1,3 @@
-export {};
+export { type Bootstrap, parseBootstrap } from './bootstrap/bootstrap.ts';
+export type { DnsFamily, DnsResolver } from './cluster/dns.ts';
+export { createDataPlane, type DataPlane, type DataPlaneOptions } from './server.ts';

@@ -5,12 +5,13 @@ import {
   type Logger,
   type MetricsRegistry,
   type Random,
-  type Timer,
   type Unsubscribe,
   WatchValue,
 } from '@lateen/runtime';
 import type { InternalListeners } from '../listener/internal-listeners.ts';
 import { createLoadBalancer } from '../load-balancer/load-balancer.ts';
+import { type WarmingItem, warm } from '../resources/warming.ts';
+import { warmingTls } from '../tls/warming-tls.ts';
 import type { TlsSurroundings } from '../tls/tls-material.ts';
 import { compileUpstreamTransports, type UpstreamTransports } from '../tls/transport-socket.ts';
 import { createCircuitBreakers } from './circuit-breakers.ts';
@@ -84,8 +85,7 @@ export class ManagedCluster implements UpstreamCluster {
   readonly #autoSan: boolean;
   readonly #stops: Unsubscribe[] = [];
   readonly #counters: ReturnType<typeof clusterCounters>;
-  #initialTimer: Timer | undefined;
-  #hostsKnown = false;
+  readonly #hostsKnown = new WatchValue(false);
 
   /** @throws LateenError LTN_CONFIG_INVALID naming the field that can't be used */
   constructor(config: envoy_config_cluster_v3_Cluster, surroundings: ClusterSurroundings) {
@@ -141,32 +141,26 @@ export class ManagedCluster implements UpstreamCluster {
 
   /** Begins to warm. */
   start(): void {
-    for (const tls of this.transports.all) this.#stops.push(tls.material.subscribe(() => this.#checkReady()));
     const discovery = this.#discovery;
-    if (!discovery) {
-      this.#hostsKnown = true;
-      return this.#checkReady();
+    if (discovery) {
+      discovery.start((specs) => {
+        this.#hosts.update(specs);
+        this.#counters.membership.set(this.#hosts.all.length);
+        this.#counters.healthy.set(this.#hosts.all.filter((host) => host.available).length);
+        if (!this.#hostsKnown.current) this.#hostsKnown.set(true);
+      });
     }
-    const known = (): void => {
-      this.#initialTimer?.cancel();
-      this.#hostsKnown = true;
-      this.#checkReady();
+    const hosts: WarmingItem = {
+      ready: () => !discovery || this.#hostsKnown.current,
+      subscribe: (listener) => this.#hostsKnown.subscribe(listener),
+      timeoutMs: discovery?.initialFetchTimeoutMs,
     };
-    discovery.start((specs) => {
-      this.#hosts.update(specs);
-      this.#counters.membership.set(this.#hosts.all.length);
-      this.#counters.healthy.set(this.#hosts.all.filter((host) => host.available).length);
-      known();
-    });
-    const timeoutMs = discovery.initialFetchTimeoutMs;
-    if (!this.#hostsKnown && timeoutMs !== undefined) {
-      this.#initialTimer = this.#surroundings.clock.after(timeoutMs, known);
-    }
+    const secrets = this.transports.all.map((tls) => warmingTls(tls));
+    this.#stops.push(warm([hosts, ...secrets], this.#surroundings.clock, () => this.ready.set(true)));
   }
 
   /** Ends the cluster: connections finish what they carry. */
   dispose(): void {
-    this.#initialTimer?.cancel();
     this.#discovery?.stop();
     this.#outliers?.stop();
     for (const stop of this.#stops) stop();
@@ -233,12 +227,6 @@ export class ManagedCluster implements UpstreamCluster {
     );
     if (host.ejected) this.#counters.ejections.inc();
     this.#counters.healthy.set(this.#hosts.all.filter(({ available }) => available).length);
-  }
-
-  #checkReady(): void {
-    if (this.ready.current || !this.#hostsKnown) return;
-    if (this.transports.all.some((tls) => tls.material.current === undefined)) return;
-    this.ready.set(true);
   }
 }
 

@@ -8,8 +8,16 @@ import {
 } from '@lateen/protos';
 import { compileFilterChains, type FilterChains } from '@lateen/routing-engine';
 import { type NetworkAddress, readAddress } from '../bootstrap/address.ts';
+import { fetchTimeoutMs } from '../resources/warming.ts';
 import { ActiveChain, chainKey, type ListenerSurroundings } from './active-chain.ts';
 import { compileListenerFilters, type ListenerFilters } from './listener-filters.ts';
+
+/** What a listener waits for, beside its certificates. */
+export interface RouteNeed {
+  readonly name: string;
+  /** Time after which it listens without them; `undefined`: never. Milliseconds. */
+  readonly timeoutMs: number | undefined;
+}
 
 const connectionManager = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 
@@ -25,9 +33,7 @@ export interface CompiledListener {
   readonly choose: FilterChains['choose'];
   readonly chains: ReadonlyMap<envoy_config_listener_v3_FilterChain, ActiveChain>;
   /** Route configurations that its connection managers fetch. */
-  readonly routeNames: ReadonlySet<string>;
-  /** Time after which it listens without them; `undefined`: never. Milliseconds. */
-  readonly initialFetchTimeoutMs: number | undefined;
+  readonly routes: readonly RouteNeed[];
 }
 
 function refuseUnsupported(config: envoy_config_listener_v3_Listener): void {
@@ -51,25 +57,20 @@ function refuseUnsupported(config: envoy_config_listener_v3_Listener): void {
     throw invalidConfig('deprecated_v1.bind_to_port', 'false is not supported');
 }
 
-function routesOf(chains: readonly envoy_config_listener_v3_FilterChain[]): {
-  names: Set<string>;
-  timeoutMs: number | undefined;
-} {
-  const names = new Set<string>();
-  let timeoutMs: number | undefined = 0;
+function routesOf(chains: readonly envoy_config_listener_v3_FilterChain[]): readonly RouteNeed[] {
+  const needs = new Map<string, RouteNeed>();
   for (const chain of chains) {
     for (const { typedConfig } of chain.filters ?? []) {
       if (!typedConfig || anyName(typedConfig) !== connectionManager) continue;
       const { rds } = unpackAny(connectionManager, typedConfig);
-      if (!rds?.routeConfigName) continue;
-      names.add(rds.routeConfigName);
-      const own = rds.configSource?.initialFetchTimeout;
-      const ownMs = own ? durationMs(own) || undefined : 15_000;
-      if (ownMs === undefined || timeoutMs === undefined) timeoutMs = undefined;
-      else timeoutMs = Math.max(timeoutMs, ownMs);
+      const name = rds?.routeConfigName;
+      if (!name) continue;
+      if (!rds.configSource?.ads)
+        throw invalidConfig('http_connection_manager.rds.config_source', 'only ads is supported');
+      needs.set(name, { name, timeoutMs: fetchTimeoutMs(durationMs(rds.configSource.initialFetchTimeout)) });
     }
   }
-  return { names, timeoutMs };
+  return [...needs.values()];
 }
 
 /**
@@ -122,7 +123,6 @@ export function compileListener(
     continueOnTimeout: config.continueOnListenerFiltersTimeout ?? false,
     choose,
     chains,
-    routeNames: routes.names,
-    initialFetchTimeoutMs: routes.timeoutMs,
+    routes,
   };
 }

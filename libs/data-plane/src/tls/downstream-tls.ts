@@ -27,6 +27,7 @@ export interface AcceptedTls {
 export interface DownstreamTls {
   /** Resolves when the first secrets are there. */
   readonly material: WatchedMaterial['material'];
+  readonly initialFetchTimeoutMs: number | undefined;
   /**
    * Takes a paused socket over, with the ClientHello still in it. `offered`: the client's ALPN list, from inspection.
    * @throws Error when the handshake fails or the client is not who it must be; the socket is destroyed then
@@ -136,6 +137,7 @@ export function createDownstreamTls(
 
   return {
     material: watched.material,
+    initialFetchTimeoutMs: watched.initialFetchTimeoutMs,
     accept(socket, offered) {
       const ready = servers;
       const material = current;

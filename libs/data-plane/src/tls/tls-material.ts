@@ -2,6 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls';
 import { invalidConfig, refuseFields } from '@lateen/matching';
 import {
+  durationMs,
   enumName,
   type envoy_extensions_transport_sockets_tls_v3_CertificateValidationContext,
   type envoy_extensions_transport_sockets_tls_v3_CommonTlsContext,
@@ -12,6 +13,7 @@ import {
 } from '@lateen/protos';
 import { type Logger, messageOf, type Unsubscribe, WatchValue } from '@lateen/runtime';
 import { readText } from '../bootstrap/data-source.ts';
+import { fetchTimeoutMs } from '../resources/warming.ts';
 import type { SecretSource, SecretWatch } from './secret-source.ts';
 import { type CertificateCheck, compileCertificateCheck, subjectNames } from './subject-names.ts';
 
@@ -36,6 +38,8 @@ export interface TlsMaterial {
 export interface WatchedMaterial {
   readonly material: WatchValue<TlsMaterial | undefined>;
   readonly alpnProtocols: readonly string[];
+  /** Longest wait for the first secrets; `undefined`: for ever. Milliseconds. */
+  readonly initialFetchTimeoutMs: number | undefined;
   dispose(): void;
 }
 
@@ -227,7 +231,12 @@ export function watchMaterial(
     throw invalidConfig(`${path}.tls_certificates`, 'more than one certificate is not supported');
   }
   const watches: SecretWatch[] = [];
+  let initialFetchTimeoutMs: number | undefined = 0;
   const watch = (secret: (typeof secretConfigs)[number], at: string): SecretWatch => {
+    const timeoutMs = fetchTimeoutMs(durationMs(secret.sdsConfig?.initialFetchTimeout));
+    const longest = initialFetchTimeoutMs;
+    initialFetchTimeoutMs =
+      timeoutMs === undefined || longest === undefined ? undefined : Math.max(longest, timeoutMs);
     const watched = surroundings.secrets.watch(secret, at);
     watches.push(watched);
     return watched;
@@ -274,6 +283,7 @@ export function watchMaterial(
   return {
     material,
     alpnProtocols: config.alpnProtocols ?? [],
+    initialFetchTimeoutMs,
     dispose: () => {
       for (const stop of stops) stop();
     },

@@ -20,6 +20,7 @@ export interface HandshakeOptions {
 /** Client side of TLS of one cluster or transport socket match. */
 export interface UpstreamTls {
   readonly material: WatchedMaterial['material'];
+  readonly initialFetchTimeoutMs: number | undefined;
   readonly sni: string;
   /** Exact SANs that the server must have one of, for clients that do TLS themselves. */
   readonly expectedNames: readonly string[];
@@ -43,6 +44,7 @@ export function createUpstreamTls(
   const validation = common.validationContext ?? common.combinedValidationContext?.defaultValidationContext;
   return {
     material: watched.material,
+    initialFetchTimeoutMs: watched.initialFetchTimeoutMs,
     sni,
     expectedNames: (validation?.matchSubjectAltNames ?? []).flatMap(({ exact }) => exact ?? []),
     dispose: watched.dispose,
