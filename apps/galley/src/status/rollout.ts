@@ -65,7 +65,7 @@ export class Rollout implements Component {
     const someReached = known.some(({ status }) => status.revision >= revision);
     const counted = known.filter(({ status, heardAt }) => {
       const gone =
-        status.revision < revision && heardAt < since && now - since > silentAfterMs && someReached;
+        status.revision < revision && heardAt <= since && now - since > silentAfterMs && someReached;
       return !gone;
     });
     let [proxies, acked] = [0, 0];

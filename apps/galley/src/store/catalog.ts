@@ -43,8 +43,12 @@ export class Catalog implements Component {
   }
 
   async start(): Promise<void> {
-    const state = await this.#options.store.open((transaction) => this.#take(transaction));
-    // Transactions that arrived while the state was decoded come through `#take`, which needs the revision first.
+    // What arrives between the store's answer and our use of it comes after it.
+    let early: Transaction[] | undefined = [];
+    const state = await this.#options.store.open((transaction) => {
+      if (early) early.push(transaction);
+      else this.#take(transaction);
+    });
     this.#revision = state.revision;
     this.#horizon = state.revision;
     for (const stored of state.objects) {
@@ -52,6 +56,9 @@ export class Catalog implements Component {
       if (entry) this.#of(entry.type).set(entry.key, entry);
     }
     this.#remember(state.recent);
+    const arrived = early;
+    early = undefined;
+    for (const transaction of arrived) this.#take(transaction);
   }
 
   async stop(): Promise<void> {

@@ -69,6 +69,11 @@ export function createJournalStore(options: JournalStoreOptions): ConfigStore {
         if (recent.length >= 2 * options.history) recent = recent.slice(-options.history);
         applied = record.sequence;
       }
+      const state = {
+        revision: applied,
+        objects: [...objects.values()],
+        recent: recent.slice(-options.history),
+      };
       notify = onTransaction;
       tail = await journal.tail(applied + 1, (record) => {
         if (record.sequence <= applied) return;
@@ -79,7 +84,7 @@ export function createJournalStore(options: JournalStoreOptions): ConfigStore {
         }
         take({ revision: record.sequence, changes: decodeChanges(record.payload) });
       });
-      return { revision: applied, objects: [...objects.values()], recent: recent.slice(-options.history) };
+      return state;
     },
     async commit(changes, expectedLast): Promise<CommitResult> {
       if (expectedLast !== applied) return { kind: 'conflict' };
