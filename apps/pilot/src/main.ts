@@ -40,7 +40,7 @@ const whole: Component = {
     bus = await connectNats({
       servers: settings.natsServers,
       component: 'pilot',
-      password: readNatsPassword(settings.natsPasswordFile),
+      password: settings.natsPassword ?? readNatsPassword(settings.natsPasswordFile),
       clock,
       random,
       logger,

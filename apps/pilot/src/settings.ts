@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { parseTrustDomain } from '@lateen/identity';
-import { type Environment, setting, SettingsReader } from '@lateen/runtime';
+import { type Environment, type Secret, setting, SettingsReader } from '@lateen/runtime';
 
 /** A host and a port. */
 export interface Address {
@@ -41,7 +41,9 @@ export interface PilotSettings {
 export interface ProcessSettings extends PilotSettings {
   /** NATS_URL: servers, comma-separated. */
   readonly natsServers: readonly string[];
-  /** NATS_PASSWORD_FILE: password of the NATS user `pilot`; none when the file is absent. */
+  /** NATS_PASSWORD of the user `pilot`; the file that the local server makes holds it otherwise. */
+  readonly natsPassword: Secret | undefined;
+  /** NATS_PASSWORD_FILE: no password when it is absent too. */
   readonly natsPasswordFile: string;
   /** CITADEL_ADDRESS: where pilot's certificate comes from. */
   readonly citadelAddress: string;
@@ -93,6 +95,7 @@ export function readSettings(environment: Environment): Readonly<ProcessSettings
     debounceMaxMs: reader.optional('PILOT_DEBOUNCE_MAX', setting.durationMs, 10_000),
     stepTimeoutMs: reader.optional('PILOT_PUSH_STEP_TIMEOUT', setting.durationMs, 5000),
     natsServers: reader.optional('NATS_URL', setting.list, ['nats://127.0.0.1:14222']),
+    natsPassword: reader.optional('NATS_PASSWORD', setting.secret, undefined),
     natsPasswordFile: reader.optional(
       'NATS_PASSWORD_FILE',
       setting.text,
