@@ -5,13 +5,20 @@ import { decode } from '@lateen/protos';
 import { insecureChannel, methods, RpcClient } from '@lateen/rpc';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adapterTallies } from './mixer/adapters.ts';
+import { clientTallies } from './mixer/client.ts';
 import { corporaPresent, type Row, rows } from './mixer/corpus.ts';
 import { expressionTallies } from './mixer/expression.ts';
 import { type RunningMixer, startMixer } from './mixer/running-mixer.ts';
 import { runtimeTallies } from './mixer/runtime.ts';
 import { wireTallies } from './mixer/wire.ts';
 
-const tallies = { ...expressionTallies, ...wireTallies, ...runtimeTallies, ...adapterTallies };
+const tallies = {
+  ...expressionTallies,
+  ...wireTallies,
+  ...runtimeTallies,
+  ...adapterTallies,
+  ...clientTallies,
+};
 
 function floors(): Record<string, number> {
   const all = JSON.parse(readFileSync(join(import.meta.dirname, 'floors.json'), 'utf8')) as {
