@@ -285,6 +285,33 @@ describe('apply', () => {
     expect(await client.get(virtualServices, 'default', 'fine')).toBeUndefined();
   });
 
+  test('tells what is wrong between objects: a slip refuses, an unknown host warns', async () => {
+    const gateway = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: hellowworld-gateway-1}
+spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}
+---
+`;
+    const bound = (name: string): string => yaml('bound').replace('spec: {', `spec: {gateways: [${name}], `);
+    await expect(
+      client.apply([{ file: 'a.yaml', documents: gateway + bound('helloworld-gateway-1') }]),
+    ).rejects.toMatchObject({
+      violations: expect.arrayContaining([
+        expect.objectContaining({
+          path: 'spec.gateways[0]',
+          hint: expect.stringContaining('hellowworld-gateway-1'),
+          position: expect.objectContaining({ file: 'a.yaml', line: 9 }),
+        }),
+      ]),
+    });
+    const { results } = await client.apply([
+      { file: 'a.yaml', documents: gateway + bound('hellowworld-gateway-1') },
+    ]);
+    expect(results[1]!.warnings).toEqual(expect.arrayContaining([expect.stringContaining('reviews')]));
+    const posted = await call('PUT', `${path}/bound`, virtualService('bound', 'nowhere'));
+    expect(posted.headers.get('warning')).toMatch(/^299 - ".*nowhere/);
+  });
+
   test('refuses one object declared twice, and bodies of another form', async () => {
     await expect(
       client.apply([{ file: 'a', documents: yaml('twice') + yaml('twice') }]),

@@ -6,6 +6,7 @@ import type { Catalog } from '../store/catalog.ts';
 import { type CatalogEntry, type KubernetesObject, keyOf, typeOf } from '../store/catalog-entry.ts';
 import type { StoredChange } from '../store/config-store.ts';
 import { planDelete, planWrite } from '../store/object-write.ts';
+import { analyzeWrite } from '../store/write-analysis.ts';
 import { ApiFailure, invalidObject } from './api-status.ts';
 import { mergePatch } from './merge-patch.ts';
 import type { ResourcePath } from './resource-path.ts';
@@ -182,17 +183,20 @@ export class ObjectApi {
         }
       }
       const { object, json } = admitted;
+      const { errors, warningsOf } = analyzeWrite(this.#catalog, [admitted]);
+      if (errors.length > 0) throw invalidObject(errors, { group: kind.group, kind: kind.kind, name });
       const nowMs = this.#clock.now();
       const change = planWrite({ type, existing, json, object, nowMs, newUid: randomUUID });
       const changes: StoredChange[] = change === 'unchanged' || dryRun ? [] : [change];
-      return { changes, value: change };
+      return { changes, value: { change, warnings: [...admitted.warnings, ...warningsOf(object)] } };
     });
+    const { change, warnings } = value;
     const stored = this.#catalog.get(type, key);
     const object =
-      dryRun && value !== 'unchanged'
-        ? (JSON.parse(value.body) as KubernetesObject)
+      dryRun && change !== 'unchanged'
+        ? (JSON.parse(change.body) as KubernetesObject)
         : present(stored ?? this.#existing(target), target);
-    return { object, created: mode === 'create', warnings: admitted.warnings.map(warningText) };
+    return { object, created: mode === 'create', warnings: warnings.map(warningText) };
   }
 }
 

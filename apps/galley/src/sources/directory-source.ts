@@ -152,6 +152,15 @@ export function createDirectorySource(options: DirectorySourceOptions): Director
     problems,
     async start() {
       await scan(true);
+      // A file may have been refused for what a later one declares; it is tried again once that is there.
+      for (
+        let round = 0, seen = -1;
+        round < 5 && problems.entries.size > 0 && seen !== catalog.revision;
+        round += 1
+      ) {
+        seen = catalog.revision;
+        await scan(true);
+      }
       for (const directory of directories) {
         try {
           const watcher = watch(directory, { recursive: true }, () => wakeIn(debounceMs / 2));

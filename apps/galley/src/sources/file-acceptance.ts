@@ -6,6 +6,7 @@ import type { Catalog } from '../store/catalog.ts';
 import { type CatalogEntry, keyOf, typeOf } from '../store/catalog-entry.ts';
 import type { StoredChange } from '../store/config-store.ts';
 import { planDelete, planWrite } from '../store/object-write.ts';
+import { analyzeWrite } from '../store/write-analysis.ts';
 
 /** Outcome of one file: what it says now holds, or its last good objects stay because of the violations. */
 export type FileOutcome =
@@ -21,8 +22,9 @@ export async function acceptFile(
   if (admission.kind === 'refused') return admission;
   const twice = duplicates(admission.objects);
   if (twice.length > 0) return { kind: 'refused', violations: twice };
-  const { revision, value: violations } = await catalog.transact(() => {
-    const taken: Violation[] = [];
+  const { revision, value } = await catalog.transact(() => {
+    const analysis = analyzeWrite(catalog, admission.objects);
+    const taken: Violation[] = [...analysis.errors];
     const changes: StoredChange[] = [];
     const declared = new Set<string>();
     for (const { kind, object, json } of admission.objects) {
@@ -38,14 +40,18 @@ export async function acceptFile(
       const change = planWrite({ type, existing, json, object, owner: path, nowMs, newUid: randomUUID });
       if (change !== 'unchanged') changes.push(change);
     }
-    if (taken.length > 0) return { changes: [], value: taken };
+    if (taken.length > 0) return { changes: [], value: { taken, warnings: [] } };
     for (const entry of ownedBy(catalog, path)) {
       if (!declared.has(`${entry.type} ${entry.key}`)) changes.push(planDelete(entry));
     }
-    return { changes, value: taken };
+    const warnings = admission.objects.flatMap((each) => [
+      ...each.warnings,
+      ...analysis.warningsOf(each.object),
+    ]);
+    return { changes, value: { taken, warnings } };
   });
-  if (violations.length > 0) return { kind: 'refused', violations };
-  const warnings = admission.objects.flatMap((admitted) => admitted.warnings);
+  const { taken, warnings } = value;
+  if (taken.length > 0) return { kind: 'refused', violations: taken };
   return { kind: 'accepted', revision, objects: admission.objects.length, warnings };
 }
 

@@ -7,6 +7,7 @@ import {
   objectFromJson,
   objectToJson,
   parseDocuments,
+  type Position,
   type SkipNotice,
   type Violation,
 } from '@lateen/config-schema';
@@ -19,6 +20,8 @@ export interface AdmittedObject {
   /** In the form that is stored: every field that isn't at its default. */
   readonly json: KubernetesObject;
   readonly warnings: readonly Violation[];
+  /** Place of a field in the text that the object came from. */
+  readonly locate: ((path: string) => Position | undefined) | undefined;
 }
 
 /** A text's documents: all may be stored, or none because of the violations, warnings among them. */
@@ -56,8 +59,14 @@ export function admitJson(json: unknown): AdmittedObject | { readonly violations
   return admittedOf(decoded) ?? { violations: decoded.violations };
 }
 
-function admittedOf({ object, violations }: Decoded): AdmittedObject | undefined {
+function admittedOf({ object, violations, locate }: Decoded): AdmittedObject | undefined {
   if (!object) return undefined;
   const warnings = violations.filter((violation) => violation.severity === 'warning');
-  return { kind: definitionOf(object), object, json: objectToJson(object) as KubernetesObject, warnings };
+  return {
+    kind: definitionOf(object),
+    object,
+    json: objectToJson(object) as KubernetesObject,
+    warnings,
+    locate,
+  };
 }

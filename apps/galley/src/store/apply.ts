@@ -5,6 +5,7 @@ import type { Catalog } from './catalog.ts';
 import { keyOf, typeOf } from './catalog-entry.ts';
 import type { StoredChange } from './config-store.ts';
 import { planWrite } from './object-write.ts';
+import { analyzeWrite } from './write-analysis.ts';
 
 /** What an apply did to one document. */
 export interface ApplyResult {
@@ -44,8 +45,13 @@ export async function applyText(catalog: Catalog, request: ApplyRequest): Promis
   if (admission.kind === 'refused') return admission;
   const twice = duplicates(admission.objects);
   if (twice.length > 0) return { kind: 'refused', violations: twice };
-  const { revision, value } = await catalog.transact(() => {
+  const { revision, value } = await catalog.transact<{
+    errors: readonly Violation[];
+    results?: readonly ApplyResult[];
+  }>(() => {
     const changes: StoredChange[] = [];
+    const { errors, warningsOf } = analyzeWrite(catalog, admission.objects);
+    if (errors.length > 0) return { changes, value: { errors } };
     const results = admission.objects.map(({ kind, object, json, warnings }): ApplyResult => {
       const type = typeOf(kind);
       const { name, namespace: at } = object.metadata;
@@ -54,10 +60,12 @@ export async function applyText(catalog: Catalog, request: ApplyRequest): Promis
       if (change !== 'unchanged') changes.push(change);
       const action =
         change === 'unchanged' ? 'unchanged' : change.action === 'created' ? 'created' : 'configured';
-      return { kind: object.kind, namespace: at, name, action, warnings };
+      const all = [...warnings, ...warningsOf(object)];
+      return { kind: object.kind, namespace: at, name, action, warnings: all };
     });
-    return { changes: request.dryRun ? [] : changes, value: results };
+    return { changes: request.dryRun ? [] : changes, value: { errors, results } };
   });
+  if (!value.results) return { kind: 'refused', violations: value.errors };
   const skipped = admission.skipped.map(({ kind, name, namespace: at, reason, position }): ApplyResult => {
     const warning: Violation = {
       path: '',
@@ -67,7 +75,7 @@ export async function applyText(catalog: Catalog, request: ApplyRequest): Promis
     };
     return { kind, namespace: at, name, action: 'skipped', warnings: [warning] };
   });
-  return { kind: 'applied', revision, results: [...value, ...skipped] };
+  return { kind: 'applied', revision, results: [...value.results, ...skipped] };
 }
 
 /** All files, or all violations of all files. */
