@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { analysisTally } from './config/analysis.ts';
 import { corporaPresent } from './config/corpus.ts';
 import { crdTally } from './config/crds.ts';
 import { mutationTally } from './config/mutations.ts';
@@ -11,6 +12,7 @@ const tallies = {
   'validation-resource': () => validationTally('resource'),
   'validation-field': () => validationTally('field'),
   crds: crdTally,
+  analysis: analysisTally,
   mutations: mutationTally,
   samples: sampleTally,
   'mixer-config': mixerConfigTally,

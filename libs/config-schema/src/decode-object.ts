@@ -51,6 +51,8 @@ export interface Decoded {
 export interface DecodeObjectOptions {
   /** Namespace of namespaced objects that name none. Default `default`. */
   readonly defaultNamespace?: string;
+  /** Answers the object, as far as it could be read, although violations refuse it: for analysing texts as they stand. */
+  readonly keepInvalid?: boolean;
 }
 
 const rootFields = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
@@ -142,7 +144,8 @@ function decodeRoot(
     report,
     position,
     defaultNamespace,
-  }: { report: Report; position: Position | undefined; defaultNamespace: string },
+    keepInvalid,
+  }: { report: Report; position: Position | undefined; defaultNamespace: string; keepInvalid: boolean },
 ): Decoded {
   const { violations } = report;
   const apiVersion = text(child(root, 'apiVersion'));
@@ -195,7 +198,7 @@ function decodeRoot(
   ) {
     definition.validate(spec, { metadata, report });
   }
-  if (report.hasErrors) return { violations };
+  if (report.hasErrors && !keepInvalid) return { violations };
   const status = child(root, 'status');
   return {
     object: {
@@ -234,6 +237,7 @@ export function decodeDocument(document: ConfigDocument, options: DecodeObjectOp
     report,
     position: document.positionOf(root.offset),
     defaultNamespace: options.defaultNamespace ?? 'default',
+    keepInvalid: options.keepInvalid ?? false,
   });
   return { ...decoded, locate: (path) => document.positionOf(pathOffset(path)) };
 }

@@ -125,7 +125,8 @@ describe('gateways', () => {
     ],
     ['one far from all', gateway('gw'), bound('something-else'), [/^IST0101 v .*: warning: /]],
   ])('%s', (_name, first, second, expected) => {
-    const found = findings(first, second);
+    // As in Istio, a gateway that doesn't exist has none of the hosts either.
+    const found = findings(first, second).filter((line) => !line.startsWith('IST0132'));
     expect(found).toHaveLength(expected.length);
     for (const [index, pattern] of expected.entries()) expect(found[index]).toMatch(pattern);
   });
@@ -140,7 +141,7 @@ describe('gateways', () => {
           '{hosts: [other.example.com], gateways: [gw], http: [{redirect: {uri: /}}]}',
         ),
       ),
-    ).toEqual([expect.stringMatching(/^IST0132 v .*spec\.hosts\[0\]/)]);
+    ).toEqual([expect.stringMatching(/^IST0132 v .*spec\.gateways\[0\]/)]);
   });
 
   test('one host on one port with other TLS settings', () => {

@@ -1,8 +1,9 @@
-import type { ConfigObject } from '../object.ts';
 import { hostsOverlap, splitNamespacedHost } from '../rules/host.ts';
 import { didYouMean, editDistance } from '../suggestion.ts';
 import type { Findings } from './finding.ts';
 import type { AnalysisModel } from './model.ts';
+
+type Gateway = AnalysisModel['gateways'][number];
 
 /** `namespace/name` that a gateway's name means in a VirtualService of `namespace`. */
 function fullName(gateway: string, namespace: string): string {
@@ -26,9 +27,20 @@ function isSlip(name: string, candidates: readonly string[]): boolean {
   );
 }
 
+/** Has a server of the gateway the host, and may a VirtualService of `namespace` bind to it? */
+function serves(gateway: Gateway, { namespace, host }: { namespace: string; host: string }): boolean {
+  const texts = (gateway.spec.servers ?? []).flatMap(({ hosts = [] }) => hosts);
+  return texts.some((text) => {
+    const { namespace: owner, host: pattern } = splitNamespacedHost(text);
+    const isOwn = owner === '.' && namespace === gateway.metadata.namespace;
+    return (
+      (owner === undefined || owner === '*' || owner === namespace || isOwn) && hostsOverlap(pattern, host)
+    );
+  });
+}
+
 /**
- * Gateways that VirtualServices name and nobody defines (IST0101), and hosts that no server of the gateway has
- * (IST0132). A name that is a slip of an existing gateway's can't have been meant: such an object is to be refused.
+ * Gateways that VirtualServices name and nobody defines (IST0101), and those that have none of the hosts (IST0132). A name that is a slip of an existing gateway's can't have been meant: such an object is to be refused.
  * Source: Istio virtualservice.GatewayAnalyzer.
  */
 export function analyzeGatewayReferences(model: AnalysisModel, findings: Findings): void {
@@ -37,56 +49,29 @@ export function analyzeGatewayReferences(model: AnalysisModel, findings: Finding
   );
   for (const object of model.virtualServices) {
     const { namespace } = object.metadata;
-    const names = object.spec.gateways ?? [];
-    const bound: { gateway: (typeof model.gateways)[number]; index: number }[] = [];
-    for (const [index, name] of names.entries()) {
+    for (const [index, name] of (object.spec.gateways ?? []).entries()) {
       if (name === 'mesh') continue;
+      const path = `spec.gateways[${index}]`;
       const gateway = gateways.get(fullName(name, namespace));
-      if (gateway) {
-        bound.push({ gateway, index });
-        continue;
-      }
-      const candidates = [...gateways.keys()].flatMap((full) =>
-        full.startsWith(`${namespace}/`) ? [full.slice(namespace.length + 1), full] : [full],
-      );
-      const hint = didYouMean(name, candidates);
-      findings.add(object, {
-        code: 'IST0101',
-        severity: isSlip(name, candidates) ? 'error' : 'warning',
-        path: `spec.gateways[${index}]`,
-        message: `no Gateway is named "${name}"`,
-        hint,
-      });
-    }
-    if (bound.length > 0 && bound.length === names.length) analyzeHosts(object, bound, findings);
-  }
-}
-
-function analyzeHosts(
-  object: ConfigObject<{ hosts?: readonly string[] | undefined }>,
-  bound: readonly { gateway: AnalysisModel['gateways'][number]; index: number }[],
-  findings: Findings,
-): void {
-  const { namespace } = object.metadata;
-  for (const [at, host] of (object.spec.hosts ?? []).entries()) {
-    for (const { gateway } of bound) {
-      const served = (gateway.spec.servers ?? [])
-        .flatMap(({ hosts = [] }) => hosts)
-        .some((text) => {
-          const { namespace: owner, host: pattern } = splitNamespacedHost(text);
-          const mayBind =
-            owner === undefined ||
-            owner === '*' ||
-            owner === namespace ||
-            (owner === '.' && namespace === gateway.metadata.namespace);
-          return mayBind && hostsOverlap(pattern, host);
+      if (!gateway) {
+        const candidates = [...gateways.keys()].flatMap((full) =>
+          full.startsWith(`${namespace}/`) ? [full.slice(namespace.length + 1), full] : [full],
+        );
+        findings.add(object, {
+          code: 'IST0101',
+          severity: isSlip(name, candidates) ? 'error' : 'warning',
+          path,
+          message: `no Gateway is named "${name}"`,
+          hint: didYouMean(name, candidates),
         });
-      if (served) continue;
+      }
+      const hosts = object.spec.hosts ?? [];
+      if (hosts.some((host) => gateway && serves(gateway, { namespace, host }))) continue;
       findings.add(object, {
         code: 'IST0132',
         severity: 'warning',
-        path: `spec.hosts[${at}]`,
-        message: `no server of the Gateway ${gateway.metadata.namespace}/${gateway.metadata.name} has the host "${host}"`,
+        path,
+        message: `no server of the Gateway "${name}" has one of the hosts ${hosts.join(', ')}`,
       });
     }
   }
