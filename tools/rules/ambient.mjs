@@ -2,7 +2,7 @@ import { repositoryFiles, textOf } from './files.mjs';
 
 // Where the surroundings are handed in: entry points, the runtime's own clock, scripts, tests and samples.
 const allowed =
-  /(\/main\.ts$|^apps\/cli\/src\/(main|surroundings)\.ts$|^libs\/runtime\/src\/(clock|lifecycle|logger)\.ts$|\.test\.ts$|^tools\/|^e2e\/|\/generate\.ts$|\/fuzz\/|\/preload\.)/;
+  /(\/main\.ts$|^apps\/cli\/src\/(main|surroundings)\.ts$|^libs\/runtime\/src\/(clock|lifecycle|logger)\.ts$|\.test\.ts$|^tools\/|^e2e\/|\/generate\.ts$|\.fixture\.ts$|\/fuzz\/|\/preload\.)/;
 const ambient = [
   [/\bprocess\.(env|argv|exit|stdout|stdin|on|cwd|hrtime|nextTick)\b/, 'process'],
   [/\bDate\.now\(|\bnew Date\(\)/, 'the ambient clock'],

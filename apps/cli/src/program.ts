@@ -14,7 +14,7 @@ import type { Surroundings } from './surroundings.ts';
 export interface CommandContext {
   readonly program: Command;
   readonly surroundings: Surroundings;
-  readonly process: HostProcess;
+  readonly process: HostProcess & Pick<NodeJS.Process, 'stdout'>;
   /** Wraps an action: its exit code becomes the program's. */
   action<A extends unknown[]>(run: (...args: A) => Promise<number>): (...args: A) => Promise<void>;
 }
@@ -22,7 +22,7 @@ export interface CommandContext {
 /** The `lateen` program. `run` answers the exit code: 0 done, 1 failed, 2 wrong usage, or a workload's own. */
 export function createProgram(
   surroundings: Surroundings,
-  process: HostProcess,
+  process: CommandContext['process'],
 ): { run(args: readonly string[]): Promise<number> } {
   let exitCode = 0;
   const program = new Command('lateen')

@@ -15,6 +15,7 @@ interface RunCommandOptions {
 /** Adds `lateen run`. */
 export function addRun({ program, surroundings, action }: CommandContext): void {
   program
+    .enablePositionalOptions()
     .command('run')
     .description('run an app in the mesh: its sidecar first, then the app, then its endpoint')
     .argument('<command...>', 'the app, after --')
@@ -61,7 +62,6 @@ export function addRun({ program, surroundings, action }: CommandContext): void 
         return workload.stop();
       }),
     );
-  program.enablePositionalOptions();
 }
 
 /** The ports of a workload, a line each. */
