@@ -67,13 +67,12 @@ function targetsOf(model: MeshModel, proxy: Proxy): OutboundTarget[] {
 
 function assignmentOf(model: MeshModel, proxy: Proxy, target: OutboundTarget): ClusterLoadAssignment {
   const { service, port, rule, subset, subsetLabels } = target;
-  const { tls } = effectivePolicy(rule, subset, port.number);
   return loadAssignment(model, proxy, {
     clusterName: targetName(target),
     service,
     port,
     labels: subsetLabels,
-    tls,
+    policy: effectivePolicy(rule, subset, port.number),
   });
 }
 
@@ -120,17 +119,18 @@ function compileFixedClusters(model: MeshModel, proxy: Proxy, into: ResourceColl
 }
 
 function compileOutbound(model: MeshModel, proxy: Proxy, into: ResourceCollector): void {
+  const services = model.visibleServices(proxy.namespace);
   for (const plan of planOutbound(model, proxy)) {
-    const { routes: name, routePort, routeServices } = plan;
+    const { routes: name, routePort, routeHost } = plan;
     attempt(into.problems, proxyObject, () => add(into.listeners, outboundListener(model, proxy, plan)));
-    if (name !== undefined && routePort !== undefined && routeServices) {
-      const query = { name, port: routePort, services: routeServices, problems: into.problems };
+    if (name !== undefined && routePort !== undefined) {
+      const only = routeHost === undefined ? {} : { only: routeHost };
+      const query = { name, port: routePort, services, problems: into.problems, ...only };
       add(into.routes, portRouteConfiguration(model, proxy, query));
     }
   }
   const port = httpProxyPort(model, proxy);
   if (port !== undefined) {
-    const services = model.visibleServices(proxy.namespace);
     add(into.listeners, httpProxyListener(model, proxy, port));
     if (sharesLoopback(proxy)) add(into.listeners, connectInsideListener(model, proxy));
     into.routes.set(

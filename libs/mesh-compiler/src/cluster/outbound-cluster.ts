@@ -97,7 +97,7 @@ function discoveryFields(
 ): Partial<Cluster> {
   const { service, port, subsetLabels } = target;
   const name = targetName(target);
-  const query = { clusterName: name, service, port, labels: subsetLabels, tls: policy.tls };
+  const query = { clusterName: name, service, port, labels: subsetLabels, policy };
   const eds: Partial<Cluster> = {
     type: types.EDS,
     edsClusterConfig: {
@@ -149,10 +149,8 @@ export function outboundCluster(model: MeshModel, proxy: Proxy, target: Outbound
   const outlier = policy.outlierDetection;
   const connectTimeout = model.mesh.connectTimeout ?? { seconds: 10, nanos: 0 };
   const locality = policy.loadBalancer?.localityLbSetting;
-  const weighted =
-    outlier &&
-    locality?.enabled?.value !== false &&
-    (locality?.distribute?.length || locality?.failover?.length || locality?.failoverPriority?.length);
+  const failsOver = outlier && (locality?.failover?.length || locality?.failoverPriority?.length);
+  const weighted = locality?.enabled?.value !== false && (locality?.distribute?.length || failsOver);
   const commonLb = {
     ...(outlier ? { healthyPanicThreshold: { value: outlier.minHealthPercent ?? 0 } } : {}),
     ...(weighted ? { localityWeightedLbConfig: {} } : {}),

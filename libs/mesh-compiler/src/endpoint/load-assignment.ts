@@ -9,9 +9,11 @@ import {
   type istio_networking_v1alpha3_ClientTLSSettings as ClientTls,
   structOf,
 } from '@lateen/protos';
+import type { EffectivePolicy } from '../cluster/traffic-policy.ts';
 import type { MeshModel } from '../model/mesh-model.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { type Endpoint, type Service, type ServicePort, selects } from '../model/service.ts';
+import { localityGroups } from './locality.ts';
 
 const tlsModes = enumOf('istio.networking.v1alpha3.ClientTLSSettings.TLSmode');
 
@@ -22,8 +24,8 @@ export interface EndpointQuery {
   readonly port: ServicePort;
   /** Labels of the subset. */
   readonly labels: { readonly [key: string]: string };
-  /** TLS that the client's policy sets; it can take mTLS off, never put it on. */
-  readonly tls: ClientTls | undefined;
+  /** What the client's policy says; its TLS can take mTLS off, never put it on. */
+  readonly policy: EffectivePolicy;
 }
 
 /** Address message of an IP address, host name or unix socket path (port 0). */
@@ -65,7 +67,7 @@ function announcesMtls(model: MeshModel, endpoint: Endpoint, tls: ClientTls | un
 
 function lbEndpoint(model: MeshModel, proxy: Proxy, endpoint: Endpoint, query: EndpointQuery): LbEndpoint {
   const metadata: { [filter: string]: ReturnType<typeof structOf> } = {};
-  const mtls = !query.service.external && announcesMtls(model, endpoint, query.tls);
+  const mtls = !query.service.external && announcesMtls(model, endpoint, query.policy.tls);
   if (mtls) metadata['envoy.transport_socket_match'] = structOf({ tlsMode: 'istio' });
   const istio: { [key: string]: Json } = { workload: workloadMetadata(endpoint, proxy.clusterId) };
   metadata.istio = structOf(istio);
@@ -82,20 +84,21 @@ function reachable({ address, port }: Endpoint, service: Service): boolean {
   return service.resolution !== 'static' || service.external || port === 0 || isIP(address) !== 0;
 }
 
-/** Endpoints of a cluster by locality; a locality's weight is the sum of its endpoints'. */
+/** Endpoints of a cluster by priority and locality. */
 export function loadAssignment(model: MeshModel, proxy: Proxy, query: EndpointQuery): ClusterLoadAssignment {
-  const byLocality = new Map<string, Endpoint[]>();
-  for (const endpoint of model.endpoints(query.service, query.port)) {
-    if (!reachable(endpoint, query.service) || !selects(query.labels, endpoint.labels)) continue;
-    byLocality.set(endpoint.locality, [...(byLocality.get(endpoint.locality) ?? []), endpoint]);
-  }
-  const localities = [...byLocality].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const { service, port, labels, policy } = query;
+  const endpoints = model
+    .endpoints(service, port)
+    .filter((endpoint) => reachable(endpoint, service) && selects(labels, endpoint.labels));
+  const setting = policy.loadBalancer?.localityLbSetting ?? model.mesh.localityLbSetting;
+  const groups = localityGroups(proxy, endpoints, { setting, ejects: policy.outlierDetection !== undefined });
   return {
     clusterName: query.clusterName,
-    endpoints: localities.map(([locality, endpoints]) => ({
+    endpoints: groups.map(({ locality, endpoints: members, weight, priority }) => ({
       locality: localityOf(locality),
-      lbEndpoints: endpoints.map((endpoint) => lbEndpoint(model, proxy, endpoint, query)),
-      loadBalancingWeight: { value: endpoints.reduce((sum, { weight }) => sum + weight, 0) },
+      lbEndpoints: members.map((endpoint) => lbEndpoint(model, proxy, endpoint, query)),
+      loadBalancingWeight: { value: weight },
+      ...(priority > 0 ? { priority } : {}),
     })),
   };
 }

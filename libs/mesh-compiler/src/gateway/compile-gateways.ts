@@ -113,7 +113,7 @@ function autoPassthrough(
           ...(edsClusterConfig ? { edsClusterConfig } : {}),
         });
         if (edsClusterConfig) {
-          const endpoints = { clusterName: name, service, port, labels: target.subsetLabels, tls: undefined };
+          const endpoints = { clusterName: name, service, port, labels: target.subsetLabels, policy: {} };
           query.into.endpoints.set(name, loadAssignment(model, proxy, endpoints));
         }
         chains.push({

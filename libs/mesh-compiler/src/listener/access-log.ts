@@ -61,7 +61,10 @@ function fileLog(model: MeshModel): AccessLog | undefined {
   if (!accessLogFile) return undefined;
   const json = accessLogEncoding === encodings.JSON;
   const format = json
-    ? { jsonFormat: structOf((accessLogFormat ? parsedFormat(accessLogFormat) : undefined) ?? jsonFormat) }
+    ? {
+        jsonFormat: structOf((accessLogFormat ? parsedFormat(accessLogFormat) : undefined) ?? jsonFormat),
+        jsonFormatOptions: {},
+      }
     : { textFormatSource: { inlineString: accessLogFormat ? withNewline(accessLogFormat) : textFormat } };
   return {
     name: 'envoy.access_loggers.file',

@@ -5,6 +5,7 @@ import {
   type envoy_extensions_filters_network_tcp_proxy_v3_TcpProxy as TcpProxy,
   packAny,
 } from '@lateen/protos';
+import { blackHoleCluster } from '../cluster/cluster-name.ts';
 import type { MeshModel } from '../model/mesh-model.ts';
 import { accessLogs } from './access-log.ts';
 
@@ -12,6 +13,17 @@ import { accessLogs } from './access-log.ts';
 export const istioHttpAlpns = ['istio-http/1.0', 'istio-http/1.1', 'istio-h2'] as const;
 /** ALPNs of HTTP without TLS that the HTTP inspector finds. */
 export const plainHttpAlpns = ['http/1.1', 'h2c'] as const;
+
+/** TCP proxy filter to the cluster that refuses; what never was a connection of anyone's is not logged. */
+export function blackHoleFilter(): Filter {
+  return {
+    name: 'envoy.filters.network.tcp_proxy',
+    typedConfig: packAny('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', {
+      statPrefix: blackHoleCluster,
+      cluster: blackHoleCluster,
+    }),
+  };
+}
 
 /** TCP proxy filter. */
 export function tcpProxyFilter(model: MeshModel, config: TcpProxy): Filter {

@@ -7,12 +7,12 @@ import {
   enumOf,
   packAny,
 } from '@lateen/protos';
-import { blackHoleCluster, inboundClusterName, inboundPassthroughCluster } from '../cluster/cluster-name.ts';
+import { inboundClusterName, inboundPassthroughCluster } from '../cluster/cluster-name.ts';
 import type { MeshModel, ServiceInstance } from '../model/mesh-model.ts';
 import { isHttp, isHttp2, isSniffed, type Protocol, protocolByPortName } from '../model/protocol.ts';
 import type { InboundPort, Proxy } from '../model/proxy.ts';
 import { listenerAccessLogs } from './access-log.ts';
-import { httpInspector, tcpProxyFilter, tlsInspector } from './filter-chain.ts';
+import { blackHoleFilter, httpInspector, tlsInspector } from './filter-chain.ts';
 import { inboundChains, type InboundPortChains } from './inbound-chains.ts';
 
 const directions = enumOf('envoy.config.core.v3.TrafficDirection');
@@ -163,7 +163,7 @@ export function virtualInbound(model: MeshModel, proxy: Proxy): Listener {
       {
         name: 'virtualInbound-blackhole',
         filterChainMatch: { destinationPort: { value: listenPort } },
-        filters: [tcpProxyFilter(model, { statPrefix: blackHoleCluster, cluster: blackHoleCluster })],
+        filters: [blackHoleFilter()],
       },
       ...all.flatMap((port) => inboundChains(model, proxy, port)),
     ],

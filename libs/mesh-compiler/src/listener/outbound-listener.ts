@@ -14,7 +14,14 @@ import type { Proxy } from '../model/proxy.ts';
 import { allowsAny } from '../route/route-configuration.ts';
 import type { TcpChain } from '../route/tcp-route.ts';
 import { listenerAccessLogs } from './access-log.ts';
-import { cidrRange, httpInspector, plainHttpAlpns, tcpProxyFilter, tlsInspector } from './filter-chain.ts';
+import {
+  blackHoleFilter,
+  cidrRange,
+  httpInspector,
+  plainHttpAlpns,
+  tcpProxyFilter,
+  tlsInspector,
+} from './filter-chain.ts';
 import { connectionManagerFilter } from './http-connection-manager.ts';
 
 const directions = enumOf('envoy.config.core.v3.TrafficDirection');
@@ -112,7 +119,7 @@ export function outboundListener(model: MeshModel, proxy: Proxy, listener: Outbo
     continueOnListenerFiltersTimeout: true,
     filterChains: matched,
     ...(fallback ? { defaultFilterChain: fallback } : {}),
-    ...listenerAccessLogs(model),
+    ...(fallback ? {} : listenerAccessLogs(model)),
   };
 }
 
@@ -130,7 +137,7 @@ export function virtualOutbound(model: MeshModel): Listener {
       {
         name: 'virtualOutbound-blackhole',
         filterChainMatch: { destinationPort: { value: port } },
-        filters: [tcpProxyFilter(model, { statPrefix: blackHoleCluster, cluster: blackHoleCluster })],
+        filters: [blackHoleFilter()],
       },
       {
         name: 'virtualOutbound-catchall-tcp',

@@ -19,9 +19,10 @@ const loopback = '127.0.0.1';
 
 /** One listener to be, and the route configuration that it asks for. */
 export interface PlannedListener extends OutboundListener {
-  /** Service port and services of the routes, when there are any. */
+  /** Service port of the routes, when there are any. */
   readonly routePort?: number;
-  readonly routeServices?: ReadonlyMap<string, Service>;
+  /** Host of the one service that the routes are for; absent: all of the port. */
+  readonly routeHost?: string;
 }
 
 interface Plan {
@@ -29,7 +30,7 @@ interface Plan {
   port: number;
   routes?: string;
   routePort?: number;
-  routeServices?: ReadonlyMap<string, Service>;
+  routeHost?: string;
   tcp: TcpChain[];
   sniffed: boolean;
   otherwise: 'passthrough' | 'none';
@@ -83,7 +84,7 @@ function mappedListeners(model: MeshModel, proxy: Proxy, services: ReadonlyMap<s
         if (plan.tcp.length > 0) continue;
         plan.routes = host === undefined ? String(number) : `${host}:${number}`;
         plan.routePort = number;
-        plan.routeServices = mapped;
+        if (host !== undefined) plan.routeHost = host;
       } else if (plan.routes === undefined) {
         addChains(plan, chainsOf(model, proxy, { service, port, services, bySni: host === undefined }));
       }
@@ -129,26 +130,24 @@ export function planOutbound(model: MeshModel, proxy: Proxy): PlannedListener[] 
   for (const service of services.values()) {
     for (const port of service.ports) {
       if (port.protocol === 'udp') continue;
-      if (
-        isHttp(port.protocol) ||
-        (isSniffed(port.protocol) && (!redirected || service.addresses.length === 0))
-      ) {
-        const plan = planAt(redirected ? wildcard : loopback, port.number);
-        // On a bound loopback port the protocol of the first service holds.
-        if (!redirected && plan.tcp.length > 0) continue;
-        plan.routes = String(port.number);
-        plan.routePort = port.number;
-        plan.routeServices = services;
-        plan.sniffed = redirected;
-      } else if (isSniffed(port.protocol)) {
+      const alone = isSniffed(port.protocol) && (!redirected || service.addresses.length > 0);
+      if (alone) {
         for (const { address } of bindings(service, redirected)) {
           const plan = planAt(address, port.number);
+          // On a bound loopback port the first service holds.
+          if (plan.routes !== undefined || plan.tcp.length > 0) continue;
           plan.routes = `${service.host}:${port.number}`;
           plan.routePort = port.number;
-          plan.routeServices = new Map([[service.host, service]]);
+          plan.routeHost = service.host;
           plan.sniffed = true;
           addChains(plan, [serviceChain(service, port, [])]);
         }
+      } else if (isHttp(port.protocol) || isSniffed(port.protocol)) {
+        const plan = planAt(redirected ? wildcard : loopback, port.number);
+        if (!redirected && plan.tcp.length > 0) continue;
+        plan.routes = String(port.number);
+        plan.routePort = port.number;
+        plan.sniffed = redirected;
       } else {
         for (const { address, subnets } of bindings(service, redirected)) {
           const plan = planAt(address, port.number);

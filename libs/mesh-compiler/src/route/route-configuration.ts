@@ -49,11 +49,21 @@ export function outboundConfiguration(name: string, hosts: readonly VirtualHost[
   };
 }
 
-/** Route configuration of a sidecar's HTTP listener; its name is the port, or `host:port` for one sniffed service. */
+/**
+ * Route configuration of a sidecar's HTTP listener: all services of a port by name, or, where the listener is one
+ * service's own, that service whatever the Host says.
+ */
 export function portRouteConfiguration(
   model: MeshModel,
   proxy: Proxy,
-  query: { name: string; port: number; services: ReadonlyMap<string, Service>; problems: CompileProblem[] },
+  query: {
+    name: string;
+    port: number;
+    services: ReadonlyMap<string, Service>;
+    /** Host of the one service. */
+    only?: string;
+    problems: CompileProblem[];
+  },
 ): RouteConfiguration {
   const entries = meshHostRoutes({
     model,
@@ -61,7 +71,17 @@ export function portRouteConfiguration(
     services: query.services,
     problems: query.problems,
     port: query.port,
+    ...(query.only === undefined ? {} : { only: query.only }),
   });
+  if (query.only !== undefined) {
+    const own = entries.filter(({ host }) => host === query.only);
+    return outboundConfiguration(
+      query.name,
+      virtualHosts(
+        own.map(({ host, port, routes }) => ({ name: `${host}:${port}`, domains: ['*'], routes })),
+      ),
+    );
+  }
   const hosts = virtualHosts(
     entries.map((entry) => ({
       name: `${entry.host}:${entry.port}`,

@@ -27,6 +27,8 @@ export interface HostQuery {
   readonly proxy: Proxy;
   readonly services: ReadonlyMap<string, Service>;
   readonly problems: CompileProblem[];
+  /** Host of the one service that is built; its destinations are looked up among all. */
+  readonly only?: string;
   /** One port; absent: all ports, for the HTTP proxy's routes. */
   readonly port?: number;
 }
@@ -83,7 +85,12 @@ function foreignHosts(
 /** Routes of every host that HTTP clients of the mesh may call, by port. */
 export function meshHostRoutes(query: HostQuery): HostRoutes[] {
   const { model, proxy, problems, port: only } = query;
-  const services = new Map([...query.services].filter(([, service]) => httpPorts(service, only).length > 0));
+  const services = new Map(
+    [...query.services].filter(
+      ([host, service]) =>
+        httpPorts(service, only).length > 0 && (query.only === undefined || host === query.only),
+    ),
+  );
   const virtualServices = model.virtualServices.forMesh(proxy.namespace);
   const owners = ownersOf(services.values(), virtualServices);
   const taken = new Set<string>();
