@@ -15,6 +15,12 @@ export interface KubeObject {
   readonly [field: string]: unknown;
 }
 
+/** A file to apply: its name is what violations point at. */
+export interface ApplyFile {
+  readonly file: string;
+  readonly documents: string;
+}
+
 /** What was done with one document of an apply. */
 export interface ApplyResult {
   readonly kind: string;

@@ -1,5 +1,5 @@
 import { Backoff, type Clock, messageOf, type Random, sleep } from '@lateen/runtime';
-import type { AnswerViolation, Applied, KubeObject, Rollout, WatchEvent } from './answer.ts';
+import type { AnswerViolation, Applied, ApplyFile, KubeObject, Rollout, WatchEvent } from './answer.ts';
 import { KubeError } from './error.ts';
 import { type ResourceType, resourcePath } from './resource-path.ts';
 
@@ -48,6 +48,23 @@ export class KubeClient {
     }
   }
 
+  /** Stores a new object and answers it as stored. @throws KubeError with status 409 when it is there already */
+  async create(type: ResourceType, namespace: string, object: KubeObject): Promise<KubeObject> {
+    return (await this.#json('POST', resourcePath(type, namespace), object)) as KubeObject;
+  }
+
+  /**
+   * Replaces an object and answers it as stored. @throws KubeError with status 404 when it isn't there, with 409 when
+   * `metadata.resourceVersion` is given and another write came between
+   */
+  async replace(type: ResourceType, namespace: string, object: KubeObject): Promise<KubeObject> {
+    return (await this.#json(
+      'PUT',
+      resourcePath(type, namespace, object.metadata.name),
+      object,
+    )) as KubeObject;
+  }
+
   /** Deletes an object. Answers the revision without it, or `undefined` when it wasn't there. @throws KubeError */
   async delete(type: ResourceType, namespace: string, name: string): Promise<number | undefined> {
     try {
@@ -61,14 +78,14 @@ export class KubeClient {
   }
 
   /**
-   * Stores YAML or JSON documents as one transaction of galley's. @throws KubeError, with `violations` when a document is
-   * invalid: then nothing of it is stored.
+   * Stores YAML or JSON documents of one or more files as one transaction of galley's. @throws KubeError, with
+   * `violations` when a document is invalid: then nothing of any file is stored.
    */
   async apply(
-    documents: string,
-    options: { file?: string; dryRun?: boolean; namespace?: string } = {},
+    files: readonly ApplyFile[],
+    options: { dryRun?: boolean; namespace?: string } = {},
   ): Promise<Applied> {
-    return (await this.#json('POST', '/apis/lateen.io/v1/apply', { documents, ...options })) as Applied;
+    return (await this.#json('POST', '/apis/lateen.io/v1/apply', { files, ...options })) as Applied;
   }
 
   /** Waits until every connected proxy acknowledged `revision`, at most `timeoutMs`. @throws KubeError */
