@@ -102,6 +102,18 @@ describe('every problem at once, with path and place', () => {
     for (const [index, pattern] of expected.entries()) expect(said[index]).toMatch(pattern);
   });
 
+  test('a deprecated field works and names its successor', () => {
+    const { said, objects } = decodeText(
+      virtualService('hosts: [a]\nhttp: [{mirrorPercent: 5, route: [{destination: {host: a}}]}]'),
+    );
+    expect(said).toEqual([
+      expect.stringMatching(
+        /warning: spec\.http\[0\]\.mirrorPercent: .*deprecated \(write mirrorPercentage\)/,
+      ),
+    ]);
+    expect(objects).toMatchObject([{ spec: { http: [{ mirrorPercent: { value: 5 } }] } }]);
+  });
+
   test('what is right decodes to a protobuf-shaped message', () => {
     const { objects } = decodeText(
       virtualService(

@@ -8,7 +8,7 @@ import {
 } from '@lateen/protos';
 import { describeNode, keySegment, type MapEntry, type MapNode, type Node } from './node.ts';
 import type { Report } from './report.ts';
-import { type RetiredField, retiredFields } from './retired-field.ts';
+import { type RetiredField, retiredFields, successors } from './retired-field.ts';
 import { enumDecoder, scalarDecoder } from './scalar-decoder.ts';
 import { didYouMean } from './suggestion.ts';
 import type { Severity } from './violation.ts';
@@ -19,6 +19,8 @@ interface FieldPlan {
   readonly descriptor: FieldDescriptor;
   readonly segment: string;
   readonly decodeValue: ValueDecoder;
+  /** What to write instead of a deprecated field, when that is known. */
+  readonly successor: string | undefined;
 }
 
 interface MessagePlan {
@@ -112,7 +114,13 @@ function planOf(name: MessageName): MessagePlan {
         : descriptor.repeated
           ? listDecoder(one)
           : one;
-    fields.set(key, { descriptor, segment: `.${descriptor.name}`, decodeValue });
+    const successor = successors.get(`${name}.${descriptor.name}`);
+    fields.set(key, {
+      descriptor,
+      segment: `.${descriptor.name}`,
+      decodeValue,
+      successor: successor && `write ${successor}`,
+    });
     names.push(descriptor.name);
   }
   // A message decoded from no bytes has the prototype that answers proto3's defaults for absent fields.
@@ -201,6 +209,7 @@ function decodeFields(plan: MessagePlan, node: MapNode, walk: Walk): unknown {
         path: pathOf(walk),
         message: `"${descriptor.name}" is deprecated`,
         offset: entry.keyOffset,
+        hint: field.successor,
       });
     }
     const value = field.decodeValue(entry.value, walk);

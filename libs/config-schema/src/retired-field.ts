@@ -26,3 +26,19 @@ export const retiredFields: ReadonlyMap<string, ReadonlyMap<string, RetiredField
     ]),
   ],
 ]);
+
+/** What to write instead of a field that is deprecated, by message and field. Source: comments of Istio's API. */
+export const successors: ReadonlyMap<string, string> = new Map([
+  ['istio.networking.v1alpha3.HTTPRoute.mirrorPercent', 'mirrorPercentage'],
+  ['istio.networking.v1alpha3.CorsPolicy.allowOrigin', 'allowOrigins'],
+  ['istio.networking.v1alpha3.HTTPFaultInjection.Delay.percent', 'percentage'],
+  [
+    'istio.networking.v1alpha3.OutlierDetection.consecutiveErrors',
+    'consecutive5xxErrors or consecutiveGatewayErrors',
+  ],
+  [
+    'istio.networking.v1alpha3.LoadBalancerSettings.ConsistentHashLB.minimumRingSize',
+    'ringHash.minimumRingSize',
+  ],
+  ['istio.rbac.v1alpha1.Subject.group', 'groups'],
+]);
