@@ -168,6 +168,22 @@ export class PilotHarness implements AsyncDisposable {
     return follow(ads);
   }
 
+  /** Connects by the plain-text port, without a certificate. */
+  connectPlaintext(name: string): FakeProxy {
+    const client = new RpcClient(`127.0.0.1:${this.pilot.plaintextPort}`, insecureChannel());
+    const ads = createAdsClient({ client, node: nodeOf(name), mode: 'sotw', clock, random, logger });
+    this.#stops.push(
+      () => client.close(),
+      () => ads.stop(),
+    );
+    return follow(ads);
+  }
+
+  /** Asks for the rollout status, as a galley that has just started does. */
+  queryRollout(): void {
+    this.#bus.publish(subjects.rolloutQuery, new Uint8Array());
+  }
+
   /** A debug page's status and JSON (or text). */
   async debug(
     path: string,

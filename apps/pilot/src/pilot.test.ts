@@ -160,6 +160,25 @@ test.each([
   expect(thief.ads.connected.current).toBe(false);
 });
 
+test('the plain-text port asks for no certificate', async () => {
+  const tool = mesh.connectPlaintext('tool');
+  const revision = mesh.configure(service('reviews'));
+  await expect.poll(() => mesh.rollouts.at(-1)).toMatchObject({ revision, proxies: 1, acked: 1 });
+  expect(tool.seen).toContain(`cds ${cluster('reviews')}`);
+});
+
+test('a galley that asks is told the rollout status again; a pilot that stops says that its proxies are gone', async () => {
+  const revision = mesh.configure(service('reviews'));
+  mesh.connect('sleep', 'delta');
+  await expect.poll(() => mesh.rollouts.at(-1)).toMatchObject({ revision, proxies: 1, acked: 1 });
+  const before = mesh.rollouts.length;
+  mesh.queryRollout();
+  await expect.poll(() => mesh.rollouts.length).toBe(before + 1);
+  expect(mesh.rollouts.at(-1)).toEqual(mesh.rollouts.at(-2));
+  await mesh.pilot.stop();
+  await expect.poll(() => mesh.rollouts.at(-1)).toMatchObject({ proxies: 0 });
+});
+
 test('debug pages', async () => {
   expect(await mesh.debug('/debug/registryz')).toMatchObject({ status: 503 });
   const sleep = mesh.connect('sleep', 'delta');

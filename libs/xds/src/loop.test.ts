@@ -241,6 +241,18 @@ test('a source may refuse a client, and a secret service refuses other types', a
   );
 });
 
+test('a stream that asks for ever more types is ended', async () => {
+  const resources = new WatchValue<ResourceSet | undefined>(undefined);
+  await serve({ connect: () => ({ resources, close() {} }) });
+  const { client } = clientOptions('sotw');
+  const stream = client.stream(methods.streamAggregatedResources);
+  for (let index = 0; index < 40; index += 1)
+    stream.send({ typeUrl: `type.googleapis.com/some.Type${index}` });
+  await expect(stream.responses[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+    status: rpcStatus.RESOURCE_EXHAUSTED,
+  });
+});
+
 test('secrets can be fetched by a unary call', async () => {
   const found = encoder.encode(secretName, 'default', { name: 'default' });
   const resources = new WatchValue<ResourceSet | undefined>({

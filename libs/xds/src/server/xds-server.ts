@@ -88,6 +88,9 @@ export interface StandingNack {
   readonly message: string;
 }
 
+/** Resource types that one stream may ask for; a client has a handful. */
+const maxTypes = 32;
+
 interface OpenConnection {
   status(): ConnectionStatus;
   nacks(): { typeUrl: string; message: string }[];
@@ -114,6 +117,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     const { caller } = stream;
     const id = String(++sequence);
     const requests = stream.requests[Symbol.asyncIterator]();
+    const types = new Set<string>();
     let end = (): void => {};
     const ended = new Promise<{ done: true; value: undefined }>((resolve) => {
       end = () => resolve({ done: true, value: undefined });
@@ -143,6 +147,13 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
         const next = await Promise.race([requests.next(), ended]);
         if (next.done) return;
         const request = wire.read(next.value);
+        types.add(request.typeUrl);
+        if (types.size > maxTypes) {
+          throw new RpcError(
+            rpcStatus.RESOURCE_EXHAUSTED,
+            `more than ${maxTypes} resource types on one stream`,
+          );
+        }
         if (feed) {
           deliver(session.request(request));
           continue;
