@@ -17,6 +17,8 @@ import { type DnsResolver, systemResolver } from './cluster/dns.ts';
 import { readEndpoints } from './cluster/endpoints.ts';
 import { RpcChannels } from './cluster/rpc-channels.ts';
 import { decodeRouteFilterConfig } from './http-filters/registry.ts';
+import type { ListenerSurroundings } from './listener/active-chain.ts';
+import { compileListener } from './listener/compiled-listener.ts';
 import { InternalListeners } from './listener/internal-listeners.ts';
 import { AccessLogFiles } from './network-filters/access-log-files.ts';
 import { networkFilters } from './network-filters/registry.ts';
@@ -46,6 +48,11 @@ export interface DataPlaneOptions {
 
 /** A data plane. `start` resolves when the listeners of the first configuration listen. */
 export interface DataPlane extends Component {
+  /**
+   * Compiles everything static without listening (`--mode validate`); not to be started afterwards.
+   * @throws LateenError naming the field that can't be used
+   */
+  validate(): Promise<void>;
   /** Bound port of a listener; `undefined` while it doesn't listen. */
   port(listener: string): number | undefined;
   /** Bound port of the admin server; `undefined` without one. */
@@ -82,6 +89,7 @@ class Server implements DataPlane {
   readonly #routes;
   readonly #clusters: ClusterStore;
   readonly #listeners: ListenerStore;
+  readonly #listenerSurroundings: ListenerSurroundings;
   readonly #discovery: DiscoverySettings;
   readonly #stopping = new AbortController();
   readonly #admin: ReturnType<typeof createAdmin> | undefined;
@@ -143,8 +151,15 @@ class Server implements DataPlane {
       accessLog: (path) => this.#logs.open(path),
       rpc: (cluster) => this.#channels.get(cluster),
     };
+    this.#listenerSurroundings = {
+      filters,
+      registry: networkFilters,
+      tls,
+      clock,
+      drainTimeMs: this.#drainTimeMs,
+    };
     this.#listeners = new ListenerStore({
-      listeners: { filters, registry: networkFilters, tls, clock, drainTimeMs: this.#drainTimeMs },
+      listeners: this.#listenerSurroundings,
       internalListeners: this.#internalListeners,
       route: (name) => {
         const table = this.#routes.watch(name);
@@ -173,13 +188,24 @@ class Server implements DataPlane {
     return this.#listeners.port(listener);
   }
 
+  async validate(): Promise<void> {
+    try {
+      this.#addStatic();
+      const listeners = this.#options.bootstrap.staticResources?.listeners ?? [];
+      at('static_resources.listeners', listeners, (listener) =>
+        compileListener(listener, undefined, this.#listenerSurroundings),
+      );
+    } finally {
+      await this.stop();
+    }
+  }
+
   async start(): Promise<void> {
     const { bootstrap } = this.#options;
     const fixed = bootstrap.staticResources ?? {};
     this.#state = 'INITIALIZING';
     await this.#admin?.start();
-    at('static_resources.secrets', fixed.secrets ?? [], (secret) => this.#secrets.addStatic(secret));
-    at('static_resources.clusters', fixed.clusters ?? [], (cluster) => this.#clusters.addStatic(cluster));
+    this.#addStatic();
     const source = readAdsSource(bootstrap);
     if (source) {
       // The channel needs its cluster: bootstrap clusters with addresses are ready at once, names must be resolved.
@@ -219,6 +245,12 @@ class Server implements DataPlane {
     this.#channels.close();
     await this.#logs.close();
     await this.#admin?.stop();
+  }
+
+  #addStatic(): void {
+    const { secrets, clusters } = this.#options.bootstrap.staticResources ?? {};
+    at('static_resources.secrets', secrets ?? [], (secret) => this.#secrets.addStatic(secret));
+    at('static_resources.clusters', clusters ?? [], (cluster) => this.#clusters.addStatic(cluster));
   }
 
   #subscribe(ads: AdsClient): void {

@@ -6,10 +6,21 @@ import type { AdminState } from './admin-state.ts';
 
 const prefix = 'type.googleapis.com/';
 
+const secretKeys: ReadonlySet<string> = new Set(['privateKey', 'password', 'sessionTicketKeys', 'pkcs12']);
+
+/** Private keys may stand anywhere inline: whatever the dump shows passes through here. */
+function redacted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(redacted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, secretKeys.has(key) ? '[redacted]' : redacted(inner)]),
+  );
+}
+
 /** A message as JSON with its type, as config dumps hold it. One that can't be shown doesn't hide the others. */
 function typed<N extends MessageName>(name: N, message: Messages[N]): object {
   try {
-    return { '@type': prefix + name, ...(toJson(name, message) as object) };
+    return { '@type': prefix + name, ...(redacted(toJson(name, message)) as object) };
   } catch (error) {
     return { '@type': prefix + name, error: messageOf(error) };
   }

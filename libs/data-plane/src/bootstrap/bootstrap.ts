@@ -45,6 +45,12 @@ export function parseBootstrap(text: string): Bootstrap {
   return bootstrap;
 }
 
+/** Two bootstraps as one, as Envoy merges `--config-yaml` over `-c`: single fields are replaced, lists add up. */
+export function mergeBootstraps(base: Bootstrap, over: Bootstrap): Bootstrap {
+  // Concatenating encodings is what protobuf defines as merging.
+  return decode(message, Buffer.concat([encode(message, base), encode(message, over)]));
+}
+
 // What changes how Envoy itself is built and measured, never what it answers.
 const harmlessRuntimeKeys = /^(envoy|re2|overload)\./;
 
