@@ -5,7 +5,7 @@ import { analysisTally } from './config/analysis.ts';
 import { corporaPresent } from './config/corpus.ts';
 import { crdTally } from './config/crds.ts';
 import { mutationTally } from './config/mutations.ts';
-import { mixerConfigTally, sampleTally } from './config/samples.ts';
+import { mixerConfigTally, sampleAnalysisTally, sampleTally } from './config/samples.ts';
 import { validationTally } from './config/validation.ts';
 
 const tallies = {
@@ -15,6 +15,7 @@ const tallies = {
   analysis: analysisTally,
   mutations: mutationTally,
   samples: sampleTally,
+  'sample-analysis': sampleAnalysisTally,
   'mixer-config': mixerConfigTally,
 };
 
