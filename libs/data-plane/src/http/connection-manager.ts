@@ -9,6 +9,7 @@ import { compileAccessLog } from '../reporting/access-log.ts';
 import { ClusterCounterIndex } from '../reporting/cluster-counters.ts';
 import { StreamReporter } from '../reporting/stream-reporter.ts';
 import { Http1Connection } from './http1-connection.ts';
+import { compileLocalReplyMap } from './local-reply-map.ts';
 import type { Manager } from './manager.ts';
 import { DateHeader } from './response-rules.ts';
 import { compileManagerSettings } from './settings.ts';
@@ -80,6 +81,8 @@ export function createHttpConnectionManager(
       suppressEnvoyHeaders: chain.router.suppressEnvoyHeaders,
     },
     reporter: new StreamReporter(metrics, settings.statPrefix, logs),
+    mapLocalReply:
+      config.localReplyConfig && compileLocalReplyMap(config.localReplyConfig, `${path}.local_reply_config`),
     date: new DateHeader(clock),
     clock,
     random,

@@ -23,6 +23,15 @@ import { Outbox } from './outbox.ts';
 import { admitRequest } from './request-admission.ts';
 import { HttpStream } from './stream.ts';
 
+/**
+ * Protocol that a request may switch to; empty for plain requests. An upgrade with a body is none: its bytes could be
+ * taken for the new protocol's. h2c upgrades are passed over, as Envoy does.
+ */
+function upgradeOf({ headers, upgrade, framing }: Http1Request): string {
+  if (headers.method === 'CONNECT') return 'CONNECT';
+  return upgrade === 'h2c' || framing !== 'none' ? '' : upgrade;
+}
+
 const continueHead = 'HTTP/1.1 100 Continue\r\n\r\n';
 
 /**
@@ -96,13 +105,17 @@ export class Http1Connection implements Downstream, RequestSink {
     const most = settings.maxRequestsPerConnection;
     if (!request.keepAlive || this.#draining.aborted || (most > 0 && this.#requests >= most))
       this.#lastResponse = true;
-    const upgrade =
-      headers.method === 'CONNECT' ? 'CONNECT' : request.upgrade === 'h2c' ? '' : request.upgrade;
+    const upgrade = upgradeOf(request);
     const record = new StreamRecord(clock.now(), this.#activeAt);
     record.protocol = request.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
     const stream = (this.#stream = new HttpStream(this.#manager, this, { headers, record, upgrade }));
     if (upgrade !== '') this.#mode = 'switching';
-    const objection = admitRequest(request, this.info, { manager: this.#manager, record, upgrade });
+    let objection: LocalReply | undefined;
+    try {
+      objection = admitRequest(request, this.info, { manager: this.#manager, record, upgrade });
+    } catch (error) {
+      return stream.fail(error);
+    }
     if (objection) return stream.refuse(objection);
     if (request.expectContinue && !settings.proxy100Continue) {
       headers.delete('expect');

@@ -5,7 +5,7 @@ import type { LocalReply } from '../http-filters/filter.ts';
 /** Head and body of an answer that the proxy gives itself. */
 export interface BuiltReply {
   readonly headers: ResponseHeaders;
-  readonly body: Buffer;
+  body: Buffer;
 }
 
 const grpcOfHttp: ReadonlyMap<number, number> = new Map([

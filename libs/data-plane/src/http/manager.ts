@@ -3,6 +3,7 @@ import type { HttpFilter } from '../http-filters/filter.ts';
 import type { RouteSource } from '../network-filters/surroundings.ts';
 import type { StreamReporter } from '../reporting/stream-reporter.ts';
 import type { RouterSurroundings } from '../router/forwarder.ts';
+import type { LocalReplyMap } from './local-reply-map.ts';
 import type { DateHeader } from './response-rules.ts';
 import type { ManagerSettings } from './settings.ts';
 
@@ -13,6 +14,7 @@ export interface Manager {
   readonly filters: readonly HttpFilter[];
   readonly router: RouterSurroundings;
   readonly reporter: StreamReporter;
+  readonly mapLocalReply: LocalReplyMap | undefined;
   readonly date: DateHeader;
   readonly clock: Clock;
   readonly random: Random;

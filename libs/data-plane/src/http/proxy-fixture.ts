@@ -1,6 +1,10 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type AddressInfo } from 'node:net';
-import { fromJson, packAny } from '@lateen/protos';
+import {
+  type envoy_extensions_filters_network_http_connection_manager_v3_HttpFilter as HttpFilterConfig,
+  fromJson,
+  packAny,
+} from '@lateen/protos';
 import { compileRouteTable } from '@lateen/routing-engine';
 import { MetricsRegistry, silentLogger, systemClock } from '@lateen/runtime';
 import { ConnectFailure, type UpstreamCluster, type UpstreamHost } from '../cluster/cluster.ts';
@@ -77,6 +81,8 @@ export interface ProxyFixtureOptions {
   readonly manager?: Json;
   /** HTTP filters before the router, as `[name, message, config]`. */
   readonly filters?: readonly (readonly [name: string, message: string, config: Json])[];
+  /** The same, packed already. */
+  readonly packedFilters?: readonly HttpFilterConfig[];
   readonly peer?: TlsPeer;
 }
 
@@ -138,7 +144,11 @@ export async function startProxy(options: ProxyFixtureOptions): Promise<ProxyFix
     },
   });
   const manager = createHttpConnectionManager(
-    { ...config, httpFilters: [...packed, router], accessLog: [{ name: 'test', typedConfig: fileLog }] },
+    {
+      ...config,
+      httpFilters: [...packed, ...(options.packedFilters ?? []), router],
+      accessLog: [{ name: 'test', typedConfig: fileLog }],
+    },
     surroundings,
   );
   const draining = new AbortController();

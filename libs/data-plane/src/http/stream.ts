@@ -46,6 +46,7 @@ export class HttpStream implements RoutedStream, RouteRequest {
   #requestTimer: Timer | undefined;
   #durationTimer: Timer | undefined;
   #reported = false;
+  #failed = false;
 
   constructor(
     manager: Manager,
@@ -215,7 +216,11 @@ export class HttpStream implements RoutedStream, RouteRequest {
     this.record.flags |= reply.flags ?? 0;
     this.record.details = reply.details;
     this.#routed = true;
-    const { headers, body } = buildLocalReply(reply, this.requestHeaders);
+    const built = buildLocalReply(reply, this.requestHeaders);
+    const { headers } = built;
+    this.responseHeaders = headers;
+    this.#manager.mapLocalReply?.(this, built);
+    const { body } = built;
     if (!this.requestComplete) this.#downstream.closeAfter();
     const bodiless = this.requestHeaders.method === 'HEAD' || body.length === 0;
     this.respond(headers, { end: bodiless, tunnel: false });
@@ -236,15 +241,26 @@ export class HttpStream implements RoutedStream, RouteRequest {
   respond(headers: ResponseHeaders, options: { end: boolean; tunnel: boolean }): void {
     if (this.over) return;
     this.responseHeaders = headers;
-    const { filters } = this.#manager;
-    for (let index = Math.min(this.#filterIndex, filters.length - 1); index >= 0; index -= 1) {
-      const filter = filters[index]!;
-      if (filter.onResponse && this.#enabled(filter)) filter.onResponse(this, headers);
+    try {
+      if (!this.#failed) this.#runResponseFilters(headers);
+    } catch (error) {
+      return this.fail(error);
     }
     applyResponseRules(headers, this.requestHeaders, this.#manager, options.tunnel);
     this.responseStarted = true;
     this.record.responseHeadAt = this.#manager.clock.monotonic();
     this.#downstream.sendHead(headers, options);
+  }
+
+  /** The one rescue: what is thrown inside a stream ends this stream, with 500 if nothing was answered yet. */
+  fail(error: unknown): void {
+    this.#manager.logger.error(
+      { err: error, path: this.requestHeaders.path },
+      'a request failed inside the proxy',
+    );
+    this.#forwarder?.cancel();
+    this.#failed = true;
+    this.reply({ status: 500, body: '', details: 'internal_error', flags: responseFlag.localReset });
   }
 
   respondData(bytes: Buffer): boolean {
@@ -375,16 +391,19 @@ export class HttpStream implements RoutedStream, RouteRequest {
     this.reply({ status: this.requestComplete ? 504 : 408, body, details, flags });
   }
 
-  /** The one rescue: what is thrown inside a stream ends this stream. */
   #guard(action: () => void): void {
     try {
       action();
     } catch (error) {
-      this.#manager.logger.error(
-        { err: error, path: this.requestHeaders.path },
-        'a request failed inside the proxy',
-      );
-      this.reply({ status: 500, body: '', details: 'internal_error', flags: responseFlag.localReset });
+      this.fail(error);
+    }
+  }
+
+  #runResponseFilters(headers: ResponseHeaders): void {
+    const { filters } = this.#manager;
+    for (let index = Math.min(this.#filterIndex, filters.length - 1); index >= 0; index -= 1) {
+      const filter = filters[index]!;
+      if (filter.onResponse && this.#enabled(filter)) filter.onResponse(this, headers);
     }
   }
 

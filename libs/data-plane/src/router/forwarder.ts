@@ -45,6 +45,8 @@ export interface RoutedStream extends FilterStream {
   respondEnd(trailers: HeaderList | undefined): void;
   /** The response broke off after its head was sent. */
   breakOff(details: string, flags: number): void;
+  /** Something was thrown: this stream ends, no other. */
+  fail(error: unknown): void;
   pauseRequest(): void;
   resumeRequest(): void;
 }
@@ -199,6 +201,14 @@ export class Forwarder implements PoolWaiter {
   }
 
   onHead(headers: ResponseHeaders, end: boolean, tunnel: boolean): void {
+    try {
+      this.#answered(headers, end, tunnel);
+    } catch (error) {
+      this.#stream.fail(error);
+    }
+  }
+
+  #answered(headers: ResponseHeaders, end: boolean, tunnel: boolean): void {
     this.#tryTimer?.cancel();
     const { clock } = this.#around;
     const now = clock.monotonic();
@@ -297,7 +307,13 @@ export class Forwarder implements PoolWaiter {
     const host = this.#cluster.chooseHost(context);
     if (!(host instanceof Promise)) return this.#send(host);
     host.then(
-      (found) => void (this.#over || this.#send(found)),
+      (found) => {
+        try {
+          if (!this.#over) this.#send(found);
+        } catch (error) {
+          this.#stream.fail(error);
+        }
+      },
       (error: unknown) => {
         this.#around.logger.warn({ err: error, cluster: this.#cluster.name }, 'no host could be chosen');
         if (this.#over) return;
@@ -416,7 +432,13 @@ export class Forwarder implements PoolWaiter {
     this.#tryTimer?.cancel();
     this.#tryTimer = undefined;
     const delay = retryDelay(policy, policy.retries - this.#retriesLeft, this.#around.random);
-    this.#backOff = this.#around.clock.after(delay, () => this.#try());
+    this.#backOff = this.#around.clock.after(delay, () => {
+      try {
+        this.#try();
+      } catch (error) {
+        this.#stream.fail(error);
+      }
+    });
     return true;
   }
 
@@ -433,7 +455,8 @@ export class Forwarder implements PoolWaiter {
     this.#stream.reply({
       ...reply,
       edit: (headers) => {
-        if ((reply.flags & responseFlag.upstreamOverflow) !== 0) headers.set('x-envoy-overloaded', 'true');
+        const overloaded = (reply.flags & responseFlag.upstreamOverflow) !== 0;
+        if (overloaded && !this.#around.suppressEnvoyHeaders) headers.set('x-envoy-overloaded', 'true');
         this.#applyResponseRules(headers);
       },
     });
