@@ -131,6 +131,9 @@ export function createApiServer(options: ApiServerOptions): Component & { readon
 /** The one place where what a handler throws becomes a Status. */
 function statusOf(error: FastifyError | Error): StatusBody {
   if (error instanceof ApiFailure) return error.body;
+  if (error instanceof LateenError && error.code === 'LTN_BUS_TOO_LARGE') {
+    return failureBody('RequestEntityTooLarge', error.message);
+  }
   if (error instanceof LateenError && error.retryable)
     return failureBody('ServiceUnavailable', error.message);
   const code = 'statusCode' in error ? error.statusCode : undefined;

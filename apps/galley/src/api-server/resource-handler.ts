@@ -144,6 +144,10 @@ function watch(
 ): FastifyReply {
   const { query, watches, target, selectors, api, catalog, clock } = options;
   if (watches.size >= maxWatches) throw new ApiFailure('TooManyRequests', 'too many watches are open');
+  if (query.sendInitialEvents !== undefined) {
+    // Clients that ask for a watch-list fall back to list and watch when they are refused.
+    throw new ApiFailure('Invalid', 'sendInitialEvents is forbidden for watch: list, then watch');
+  }
   const { resourceVersion } = query;
   if (resourceVersion !== undefined && !/^\d*$/.test(resourceVersion)) {
     throw new ApiFailure('BadRequest', `the resourceVersion "${resourceVersion}" is not a number`);

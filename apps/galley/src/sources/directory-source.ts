@@ -80,7 +80,15 @@ export function createDirectorySource(options: DirectorySourceOptions): Director
         { path: '', message, severity: 'error', position: { file: path, line: 1, column: 1 } },
       ]);
     }
-    const content = await readConfigFile(path);
+    let content: Awaited<ReturnType<typeof readConfigFile>>;
+    try {
+      content = await readConfigFile(path);
+    } catch (error) {
+      known.set(path, { fingerprint, digest: '', refusedAt: undefined });
+      return refuse(path, [
+        { path: '', message: `the file cannot be read: ${messageOf(error)}`, severity: 'error' },
+      ]);
+    }
     if (!content) return;
     const sameText = before?.digest === content.digest;
     known.set(path, { fingerprint, digest: content.digest, refusedAt: before?.refusedAt });

@@ -8,7 +8,7 @@ import { planWrite } from './object-write.ts';
 import { analyzeWrite } from './write-analysis.ts';
 
 /** What an apply did to one document. */
-export interface ApplyResult {
+interface ApplyResult {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;

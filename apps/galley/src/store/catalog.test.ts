@@ -84,7 +84,7 @@ test('events survive a restart as far as the store keeps them', async () => {
 
 test('a transaction of another galley that arrives during the start is not lost', async () => {
   const { changes } = await new Promise<Transaction>((resolve) => {
-    const store = storeOf();
+    const store = createSqliteStore({ path: join(folder, 'other.db'), history: 10 });
     void store.open(resolve).then(async () => {
       const body = JSON.stringify({
         apiVersion: 'networking.istio.io/v1',

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -150,6 +150,17 @@ describe.each(Object.entries(places))('store in %s', (_name, place) => {
     const numbers = new Set(state.objects.map((object) => Number(object.body)));
     expect(numbers).toEqual(new Set(Array.from({ length: state.revision }, (_, index) => index + 1)));
   });
+});
+
+test('a second galley on one SQLite file is told so', async () => {
+  const path = join(folder, 'shared.db');
+  const [one, two] = [createSqliteStore({ path, history }), createSqliteStore({ path, history })];
+  await one.open(() => {});
+  await expect(two.open(() => {})).rejects.toThrow(/is another galley using it/);
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  await one.close();
+  await two.open(() => {});
+  await two.close();
 });
 
 test('two galleys on one journal share a sequence and hear of each other', async () => {

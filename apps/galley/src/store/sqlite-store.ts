@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { LateenError, messageOf } from '@lateen/runtime';
@@ -20,6 +20,7 @@ export interface SqliteStoreOptions {
 }
 
 const schema = `
+  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA busy_timeout = 2000;
@@ -32,7 +33,7 @@ const schema = `
 
 /**
  * The embedded store: one SQLite file in write-ahead mode with `synchronous = FULL`, so a commit returns after the log
- * is on disk. The objects table is the journal's sum: a start reads it instead of all history.
+ * is on disk. One galley at a time: the file is locked while it is open. The objects table is the journal's sum: a start reads it instead of all history.
  */
 export function createSqliteStore(options: SqliteStoreOptions): ConfigStore {
   let database: DatabaseSync | undefined;
@@ -44,6 +45,8 @@ export function createSqliteStore(options: SqliteStoreOptions): ConfigStore {
       notify = onTransaction;
       try {
         mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
+        // It holds Secrets; SQLite gives its other files the mode of this one.
+        closeSync(openSync(options.path, 'a', 0o600));
         database = new DatabaseSync(options.path);
         database.exec(schema);
         statements = prepare(database);
@@ -51,7 +54,8 @@ export function createSqliteStore(options: SqliteStoreOptions): ConfigStore {
       } catch (error) {
         database?.close();
         database = undefined;
-        throw storeError(`cannot open ${options.path}: ${messageOf(error)}`, error);
+        const locked = messageOf(error).includes('locked') ? ', is another galley using it?' : '';
+        throw storeError(`cannot open ${options.path}: ${messageOf(error)}${locked}`, error);
       }
     },
     async commit(changes, expectedLast): Promise<CommitResult> {

@@ -23,18 +23,15 @@ export function analyzeWrite(catalog: Catalog, written: readonly AdmittedObject[
   const locators = new Map(written.map((admitted) => [admitted.object, admitted.locate]));
   const objects = written.map((admitted) => admitted.object);
   for (const { type, key, object } of catalog.all()) if (!ids.has(`${type} ${key}`)) objects.push(object);
-  const own = new Set(written.map(({ object }) => subject(object.kind, object.metadata)));
-  const findings = analyze(objects, { locate: (object, path) => locators.get(object)?.(path) }).filter(
-    (finding) => own.has(subject(finding.kind, finding)),
+  const warnings = new Map(
+    written.map(({ object }) => [subject(object.kind, object.metadata), [] as Finding[]]),
   );
-  return {
-    errors: findings.filter((finding) => finding.severity === 'error'),
-    warningsOf: ({ kind, metadata }) =>
-      findings.filter(
-        (finding) =>
-          finding.severity === 'warning' && subject(finding.kind, finding) === subject(kind, metadata),
-      ),
-  };
+  const errors: Finding[] = [];
+  for (const finding of analyze(objects, { locate: (object, path) => locators.get(object)?.(path) })) {
+    const own = warnings.get(subject(finding.kind, finding));
+    if (own) (finding.severity === 'error' ? errors : own).push(finding);
+  }
+  return { errors, warningsOf: ({ kind, metadata }) => warnings.get(subject(kind, metadata)) ?? [] };
 }
 
 function subject(
