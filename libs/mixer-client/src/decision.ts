@@ -96,7 +96,7 @@ export function outcomeOfQuotas(
 }
 
 /** Refusal for quotas that are used up. */
-export function quotaDenial(quotas: readonly string[], checkCacheHit: boolean): CheckOutcome {
+function quotaDenial(quotas: readonly string[], checkCacheHit: boolean): CheckOutcome {
   const message = `Quota is exhausted for: ${quotas.join(', ')}`;
   return {
     kind: 'denied',

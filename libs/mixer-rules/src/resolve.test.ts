@@ -105,17 +105,17 @@ const inbound = (version: string, namespace = 'default'): MutableBag =>
     .set('destination.labels', attribute.stringMap(new Map([['app', 'ratings']])))
     .set('source.labels', attribute.stringMap(new Map([['version', version]])));
 
-describe.each([
-  ['old', 'versions.listchecker.default'],
-  ['new', 'versions.handler.default'],
-] as const)('the %s spelling', (spelling, handler) => {
-  test('resolves, and a refusal names its handler', async () => {
+describe.each(['old', 'new'] as const)('the %s spelling', (spelling) => {
+  test('resolves, and a refusal names its handler, adapter and namespace', async () => {
     const resolved = resolve(both[spelling]);
     expect(resolved.problems).toEqual([]);
     const rules = inForce(resolved);
     expect((await dispatchCheck(rules, inbound('v1'))).status).toEqual({ code: 0, message: '' });
     const refused = await dispatchCheck(rules, inbound('v3'));
-    expect(refused.status).toEqual({ code: 7, message: `${handler}:v3 is not whitelisted` });
+    expect(refused.status).toEqual({
+      code: 7,
+      message: 'versions.listchecker.default:v3 is not whitelisted',
+    });
     expect(durationMs(refused.validDuration)).toBe(500);
     expect((await dispatchCheck(rules, inbound('v3', 'elsewhere'))).status?.code).toBe(0);
   });

@@ -16,7 +16,7 @@ import {
 } from '@lateen/protos';
 import type { AdapterType } from './handler/handler.ts';
 import { compileHeaderOperations, type HeaderOperationTemplate } from './header-operation.ts';
-import { findReference, fullName } from './names.ts';
+import { findReference, fullName, shortName } from './names.ts';
 import type { RuleProblem } from './problem.ts';
 import { compileInstance } from './template/compile-instance.ts';
 import type { InstanceBuilder, Template, Variety } from './template/template.ts';
@@ -42,6 +42,8 @@ export interface ResolveOptions<A extends AdapterType> {
 export interface ResolvedHandler<A extends AdapterType = AdapterType> {
   /** Full name, `denyall.handler.default`. */
   readonly name: string;
+  /** Name for those who are refused: `HANDLER.ADAPTER.NAMESPACE`, whatever the spelling. */
+  readonly label: string;
   readonly adapter: A;
   /** What the adapter's `decode` answered. */
   readonly config: unknown;
@@ -52,6 +54,8 @@ export interface ResolvedHandler<A extends AdapterType = AdapterType> {
 /** What a rule sends to one handler. */
 export interface ResolvedAction {
   readonly handler: string;
+  /** The handler's name for those who are refused. */
+  readonly label: string;
   readonly variety: Variety;
   /** Name by which header operations use the action's output; empty without. */
   readonly name: string;
@@ -148,7 +152,13 @@ export function resolveRules<A extends AdapterType>(
       if (byVariety.size === 0) complain(path, 'no instance is left, the action does nothing');
       else used.set(handler.name, handler);
       for (const [variety, builders] of byVariety) {
-        actions.push({ handler: handler.name, variety, name: action.name ?? '', instances: builders });
+        actions.push({
+          handler: handler.name,
+          label: handler.label,
+          variety,
+          name: action.name ?? '',
+          instances: builders,
+        });
       }
     }
     const headers = (
@@ -204,7 +214,9 @@ function resolveHandler<A extends AdapterType>(
     return undefined;
   }
   const fingerprint = JSON.stringify([compiledAdapter, json]);
-  return { name: fullName(object), adapter, config: decoded.config, fingerprint };
+  const name = fullName(object);
+  const label = `${shortName(name)}.${compiledAdapter}.${object.metadata.namespace}`;
+  return { name, label, adapter, config: decoded.config, fingerprint };
 }
 
 function resolveInstance(

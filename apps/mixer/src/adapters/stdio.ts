@@ -50,7 +50,7 @@ export const stdio: Adapter = defineAdapter<adapter_stdio_config_Params>({
 });
 
 /** Handler that writes to one writer. */
-export function createStdio(config: adapter_stdio_config_Params, writer: LineWriter, clock: Clock): Handler {
+function createStdio(config: adapter_stdio_config_Params, writer: LineWriter, clock: Clock): Handler {
   const { severityLevels = {}, metricLevel = 0, outputLevel = 0, outputAsJson = false } = config;
   const levelOf = (severity: string): number => {
     if (Object.hasOwn(severityLevels, severity)) return severityLevels[severity]!;

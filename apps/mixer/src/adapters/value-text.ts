@@ -37,7 +37,7 @@ export function timestampText({ seconds = 0, nanos = 0 }: google_protobuf_Timest
 }
 
 /** A duration in Go's notation: `1.5s`, `2m0s`, `12ms`, `100µs`. */
-export function durationText(duration: google_protobuf_Duration): string {
+function durationText(duration: google_protobuf_Duration): string {
   const zero = { seconds: 0, nanos: 0 };
   const sign = compareTimes(duration, zero) < 0 ? '-' : '';
   const seconds = Math.abs(duration.seconds ?? 0);

@@ -8,7 +8,7 @@ export interface Page {
 }
 
 /** What a page shows. */
-export interface PageAnswer {
+interface PageAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;

@@ -11,7 +11,7 @@ const { INDEPENDENT_ENCODING } = enumOf('istio.mixer.v1.ReportRequest.RepeatedAt
 const mostRecords = 10_000;
 
 /** Records of a report. With delta encoding each one changes the one before. @throws RpcError when they are unreadable. */
-export function recordsOf(request: istio_mixer_v1_ReportRequest): MutableBag[] {
+function recordsOf(request: istio_mixer_v1_ReportRequest): MutableBag[] {
   checkDictionary(request.globalWordCount);
   const records = request.attributes ?? [];
   if (records.length > mostRecords) {

@@ -135,7 +135,7 @@ const mostPatterns = 512;
 const patterns = new Map<string, RE2JS | string>();
 
 /** Compiled RE2 pattern, or why it is none. The newest few hundred are kept: a pattern may come from an attribute. */
-export function regexOf(pattern: string): RE2JS | string {
+function regexOf(pattern: string): RE2JS | string {
   const known = patterns.get(pattern);
   if (known !== undefined) return known;
   let compiled: RE2JS | string;

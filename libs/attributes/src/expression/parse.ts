@@ -228,7 +228,7 @@ const escapes: Readonly<Record<string, string>> = {
 };
 
 /** Text of a Go string literal; `undefined` when an escape is unknown. */
-export function unquote(literal: string): string | undefined {
+function unquote(literal: string): string | undefined {
   const body = literal.slice(1, -1);
   if (literal.startsWith('`')) return body.replaceAll('\r', '');
   if (!literal.startsWith('"')) return undefined;

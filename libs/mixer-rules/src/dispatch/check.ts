@@ -28,7 +28,7 @@ export async function dispatchCheck(
     try {
       const result = await handler.check!(instanceOf(builder, source));
       for (const [field, value] of result.output ?? []) outputs.set(`${action.name}.output.${field}`, value);
-      return { handler: action.handler, result };
+      return { handler: action.label, result };
     } catch (error) {
       failures.push(error);
       return undefined;

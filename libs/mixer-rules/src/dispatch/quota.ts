@@ -26,6 +26,6 @@ export async function dispatchQuota(
   );
   if (!work) return { amount: request.amount, validDurationMs: unknownValidityMs, unknown: true };
   const result = await work.handler.quota!(instanceOf(work.builder, source), request);
-  const message = result.code ? `${work.action.handler}:${result.message ?? ''}` : (result.message ?? '');
+  const message = result.code ? `${work.action.label}:${result.message ?? ''}` : (result.message ?? '');
   return { ...result, message, unknown: false };
 }
