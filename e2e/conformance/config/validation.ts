@@ -49,6 +49,11 @@ const server = (over: Json): { kind: string; spec: Json } => ({
   },
 });
 
+const meshConfig = (settings: Json): { kind: string; spec: Json } => ({
+  kind: 'ConfigMap',
+  spec: { data: { mesh: JSON.stringify(settings) } },
+});
+
 /** The least resource around a message that upstream tests by itself. */
 const parents: ReadonlyMap<string, Parent> = new Map<string, Parent>([
   [
@@ -110,6 +115,11 @@ const parents: ReadonlyMap<string, Parent> = new Map<string, Parent>([
     'validateTLSOptions',
     (spec) => server({ port: { name: 'https', number: 443, protocol: 'HTTPS' }, tls: spec }),
   ],
+  ['ValidateConnectTimeout', (spec) => meshConfig({ connectTimeout: spec })],
+  ['ValidateProtocolDetectionTimeout', (spec) => meshConfig({ protocolDetectionTimeout: spec })],
+  ['ValidateDrainDuration', (spec) => meshConfig({ defaultConfig: { drainDuration: spec } })],
+  ['validateMeshConfigDefaultTrafficPolicy', (spec) => meshConfig(present('defaultTrafficPolicy', spec))],
+  ['validateServiceSettings', (spec) => meshConfig(spec as Json)],
   ['validateTelemetryFilter', (spec) => ({ kind: 'Telemetry', spec: { accessLogging: [{ filter: spec }] } })],
 ]);
 
@@ -131,8 +141,8 @@ function documentOf(row: Row, { kind, spec }: { kind: string; spec: unknown }): 
   return {
     apiVersion: definition ? preferredApiVersion(definition) : 'networking.istio.io/v1',
     kind,
-    metadata: { name: 'name', namespace: 'default', ...row.meta },
-    spec,
+    metadata: { name: kind === 'ConfigMap' ? 'istio' : 'name', namespace: 'default', ...row.meta },
+    ...(definition?.body === 'root' ? (spec as Json) : { spec }),
   };
 }
 

@@ -4,6 +4,7 @@ import { parseDocuments } from './document.ts';
 import { describeNode, type Node, nodeOfJson } from './node.ts';
 import type { ConfigObject } from './object.ts';
 import { Report } from './report.ts';
+import { checkMeshSettings } from './rules/mesh-settings.ts';
 
 /** Name of the ConfigMap, in the root namespace, whose key `mesh` is the mesh's settings. */
 export const meshConfigMapName = 'istio';
@@ -108,8 +109,7 @@ function parse(text: string, report: Report): (MeshConfig & MixerSettings) | und
 /** Reports what is wrong with the text of mesh settings. Unknown fields warn: they come and go with Istio's releases. */
 export function checkMeshConfig(text: string, report: Report): void {
   const settings = parse(text, report);
-  const port = settings?.proxyListenPort ?? 0;
-  if (port < 0 || port > 65535) report.error('data.mesh', `proxyListenPort ${port} is no port number`);
+  if (settings && !report.hasErrors) checkMeshSettings(settings, 'data.mesh', report);
 }
 
 /** Own fields of `over` in front of those of `base`. */

@@ -22,6 +22,21 @@ const cases: readonly Case[] = [
     ['~data.mesh.trustDomian'],
     { name: 'istio' },
   ],
+  [
+    'mesh settings out of range',
+    {
+      data: {
+        mesh: 'trustDomain: a/b\nconnectTimeout: 2h\ndefaultConfig: {discoveryAddress: nowhere, drainDuration: 1500ms}',
+      },
+    },
+    [
+      'data.mesh.connectTimeout',
+      'data.mesh.defaultConfig.discoveryAddress',
+      'data.mesh.defaultConfig.drainDuration',
+      'data.mesh.trustDomain',
+    ],
+    { name: 'istio' },
+  ],
 ];
 
 test.each(cases)('ConfigMap: %s', (_name, spec, found, metadata) => {

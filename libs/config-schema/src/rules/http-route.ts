@@ -110,7 +110,11 @@ function checkFault(fault: istio_networking_v1alpha3_HTTPFaultInjection, path: s
 }
 
 /** Reports a wrong retry policy. */
-function checkRetries(retries: istio_networking_v1alpha3_HTTPRetry, path: string, report: Report): void {
+export function checkRetries(
+  retries: istio_networking_v1alpha3_HTTPRetry,
+  path: string,
+  report: Report,
+): void {
   const attempts = retries.attempts ?? 0;
   if (attempts < 0) report.error(`${path}.attempts`, "attempts can't be negative");
   const configured = retries.perTryTimeout ?? retries.retryRemoteLocalities ?? (retries.retryOn || undefined);

@@ -54,7 +54,7 @@ export function checkConnectionPool(
 }
 
 /** Reports wrong outlier detection. Source: Istio validateOutlierDetection. */
-function checkOutlierDetection(
+export function checkOutlierDetection(
   detection: istio_networking_v1alpha3_OutlierDetection,
   path: string,
   report: Report,
