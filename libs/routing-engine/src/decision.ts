@@ -46,6 +46,16 @@ export interface MutableHeaders extends HeaderView {
   delete(name: string): void;
 }
 
+/** A route's `max_stream_duration` (Envoy RouteAction.MaxStreamDuration). Milliseconds; 0: without limit. */
+export interface StreamDuration {
+  /** `undefined`: the connection manager's. */
+  readonly maxMs: number | undefined;
+  /** Bound of what a `grpc-timeout` header may ask for; `undefined`: the header is not looked at. */
+  readonly grpcHeaderMaxMs: number | undefined;
+  /** Taken off what the header asks for, so that the answer comes in the caller's time. */
+  readonly grpcHeaderOffsetMs: number;
+}
+
 /** Retries as the router runs them. Times in milliseconds. */
 export interface RetryPolicy {
   readonly on: ReadonlySet<string>;
@@ -78,6 +88,8 @@ export interface ForwardRoute {
   readonly idleTimeoutMs: number | undefined;
   /** `undefined`: the `grpc-timeout` header is not obeyed; 0: it is, without a bound; else it is bounded. Milliseconds. */
   readonly maxGrpcTimeoutMs: number | undefined;
+  /** Longest life of the whole stream, in place of the connection manager's; `undefined`: the manager's. */
+  readonly maxStreamDuration: StreamDuration | undefined;
   readonly retry: RetryPolicy | undefined;
   readonly mirrors: readonly MirrorPolicy[];
   /** Adds `x-envoy-attempt-count` upstream. */

@@ -15,7 +15,7 @@ import {
   type envoy_config_route_v3_VirtualHost,
   enumOf,
 } from '@lateen/protos';
-import type { ForwardRoute, MirrorPolicy, RouteDecision, RouteRequest } from './decision.ts';
+import type { ForwardRoute, MirrorPolicy, RouteDecision, RouteRequest, StreamDuration } from './decision.ts';
 import { compileHashPolicies } from './hash-policy.ts';
 import { compileLevel, type Level, type LevelOptions } from './level.ts';
 import { compileRetryPolicy } from './retry-policy.ts';
@@ -99,6 +99,16 @@ function notFoundStatus(action: envoy_config_route_v3_RouteAction): number {
   return action.clusterNotFoundResponseCode === codes.INTERNAL_SERVER_ERROR ? 500 : 503;
 }
 
+function compileStreamDuration(action: envoy_config_route_v3_RouteAction): StreamDuration | undefined {
+  const duration = action.maxStreamDuration;
+  if (!duration) return undefined;
+  return {
+    maxMs: durationMs(duration.maxStreamDuration),
+    grpcHeaderMaxMs: durationMs(duration.grpcTimeoutHeaderMax),
+    grpcHeaderOffsetMs: durationMs(duration.grpcTimeoutHeaderOffset) ?? 0,
+  };
+}
+
 function compileForward(
   route: envoy_config_route_v3_Route,
   action: envoy_config_route_v3_RouteAction,
@@ -119,7 +129,6 @@ function compileForward(
     'internalRedirectPolicy',
     'internalRedirectAction',
     'hedgePolicy',
-    'maxStreamDuration',
   ]);
   const rewrite = compilePathRewrite(action, matcher, path);
   // A route's own retry policy replaces the virtual host's whole.
@@ -136,6 +145,7 @@ function compileForward(
     timeoutMs: action.timeout ? durationMs(action.timeout) || undefined : 15_000,
     idleTimeoutMs: durationMs(action.idleTimeout),
     maxGrpcTimeoutMs: durationMs(action.maxGrpcTimeout),
+    maxStreamDuration: compileStreamDuration(action),
     retry,
     mirrors: compileMirrors(mirrors, `${path}.request_mirror_policies`, place.clusters),
     includeAttemptCount: virtualHost.includeRequestAttemptCount ?? false,

@@ -9,6 +9,7 @@ export type {
   RouteMiss,
   RouteRequest,
   RouteTable,
+  StreamDuration,
 } from './decision.ts';
 export {
   type ConnectionFacts,

@@ -7,6 +7,7 @@ import { responseFlag } from '../reporting/response-flags.ts';
 import type { StreamRecord } from '../reporting/stream-record.ts';
 import { streamOperator } from '../reporting/stream-operator.ts';
 import { Forwarder, type RoutedStream } from '../router/forwarder.ts';
+import { streamDurationMs } from '../router/timeouts.ts';
 import type { Downstream } from './downstream.ts';
 import { buildLocalReply } from './local-reply.ts';
 import type { Manager } from './manager.ts';
@@ -45,6 +46,7 @@ export class HttpStream implements RoutedStream, RouteRequest {
   #notes: Map<HttpFilter, unknown> | undefined;
   #requestTimer: Timer | undefined;
   #durationTimer: Timer | undefined;
+  #durationMs: number | undefined;
   #reported = false;
   #failed = false;
 
@@ -100,9 +102,7 @@ export class HttpStream implements RoutedStream, RouteRequest {
     else if (settings.requestTimeoutMs !== undefined && this.upgrade === '') {
       this.#requestTimer = clock.after(settings.requestTimeoutMs, () => this.#requestTimedOut());
     }
-    if (settings.maxStreamDurationMs !== undefined) {
-      this.#durationTimer = clock.after(settings.maxStreamDurationMs, () => this.#durationReached());
-    }
+    this.#limitDuration(settings.maxStreamDurationMs);
     this.#guard(() => this.#runFilters());
   }
 
@@ -114,6 +114,9 @@ export class HttpStream implements RoutedStream, RouteRequest {
     if (decision.kind === 'forward') {
       record.routeName = decision.route.name;
       record.cluster = decision.cluster;
+      this.#limitDuration(
+        streamDurationMs(decision.route, this.requestHeaders, this.#manager.settings.maxStreamDurationMs),
+      );
     } else if (decision.kind !== 'no-route') record.routeName = decision.routeName;
     return decision;
   }
@@ -380,6 +383,17 @@ export class HttpStream implements RoutedStream, RouteRequest {
 
   #requestTimedOut(): void {
     this.#expire('request timeout', 'request_overall_timeout', 0);
+  }
+
+  /** The stream ends at the latest `durationMs` from now; the route's limit takes the place of the manager's. */
+  #limitDuration(durationMs: number | undefined): void {
+    if (durationMs === this.#durationMs) return;
+    this.#durationMs = durationMs;
+    this.#durationTimer?.cancel();
+    this.#durationTimer =
+      durationMs === undefined
+        ? undefined
+        : this.#manager.clock.after(durationMs, () => this.#durationReached());
   }
 
   #durationReached(): void {

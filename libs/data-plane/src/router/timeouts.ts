@@ -22,6 +22,26 @@ export function parseGrpcTimeout(text: string): number | undefined {
   return match ? Math.ceil(Number(match[1]) * grpcUnits[match[2]!]!) : undefined;
 }
 
+/**
+ * Longest life of a stream, milliseconds: the route's where it says so (from `grpc-timeout` too, when the route reads
+ * it), else the connection manager's. `undefined`: no limit.
+ */
+export function streamDurationMs(
+  route: ForwardRoute,
+  headers: { get(name: string): string | undefined },
+  managerMs: number | undefined,
+): number | undefined {
+  const own = route.maxStreamDuration;
+  if (!own) return managerMs;
+  const asked =
+    own.grpcHeaderMaxMs === undefined ? undefined : parseGrpcTimeout(headers.get('grpc-timeout') ?? '');
+  if (asked !== undefined && own.grpcHeaderMaxMs !== undefined) {
+    const bounded = own.grpcHeaderMaxMs === 0 ? asked : Math.min(asked, own.grpcHeaderMaxMs);
+    return Math.max(0, bounded - own.grpcHeaderOffsetMs) || undefined;
+  }
+  return own.maxMs === undefined ? managerMs : own.maxMs || undefined;
+}
+
 function wholeMs(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
 }
