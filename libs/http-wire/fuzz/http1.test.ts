@@ -114,7 +114,7 @@ test('requests: any split of any bytes gives the same events', () => {
         requests(
           split(
             text,
-            [...text].map((_, index) => index + 1),
+            Array.from(text, (_, index) => index + 1),
           ),
         ),
       ).toBe(whole);

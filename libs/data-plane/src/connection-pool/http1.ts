@@ -176,7 +176,7 @@ class HostPool implements ConnectionOwner {
 
   #drain(): void {
     this.#sweep?.cancel();
-    for (const connection of [...this.#free]) connection.close();
+    for (const connection of this.#free.slice()) connection.close();
   }
 }
 

@@ -11,6 +11,7 @@ import {
   startProxy,
 } from '../http/proxy-fixture.ts';
 
+const proxyHeader = 'proxy-authorization';
 const prefix = 'envoy.extensions.filters.http.';
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -150,7 +151,7 @@ test('basic auth: for an origin 401, for a proxy 407 by its own header, which go
   expect(statusOf(await exchange(port, get(`Authorization: Basic ${wrong}\r\n`)))).toBe(401);
   expect(statusOf(await exchange(port, get(`Authorization: Basic ${credentials}\r\n`)))).toBe(200);
   const packed = packAny(`${prefix}basic_auth.v3.BasicAuth`, { users });
-  const header = Buffer.from('proxy-authorization');
+  const header = Buffer.from(proxyHeader);
   const value = Buffer.concat([packed.value!, Buffer.from([0x1a, header.length]), header]);
   const ofProxy = await behind(
     undefined,
@@ -161,7 +162,7 @@ test('basic auth: for an origin 401, for a proxy 407 by its own header, which go
   expect(statusOf(await exchange(ofProxy.port, get(`Proxy-Authorization: Basic ${credentials}\r\n`)))).toBe(
     200,
   );
-  expect(ofProxy.seen[0]?.headers['proxy-authorization']).toBeUndefined();
+  expect(ofProxy.seen[0]?.headers[proxyHeader]).toBeUndefined();
 });
 
 test('header mutation both ways, in order', async () => {

@@ -3,7 +3,7 @@ import type { Surroundings } from '../network-filters/surroundings.ts';
 import type { HttpFilter } from './filter.ts';
 
 /** Where a filter stands in the configuration and what it may use. */
-export interface FilterPlace {
+interface FilterPlace {
   /** The filter's name in the configuration. */
   readonly name: string;
   /** Path of its config, for errors. */

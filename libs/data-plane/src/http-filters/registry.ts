@@ -19,7 +19,7 @@ import { passThrough } from './pass-through.ts';
 import { rbac } from './rbac.ts';
 
 /** What the router filter's config says. */
-export interface RouterOptions {
+interface RouterOptions {
   readonly suppressEnvoyHeaders: boolean;
 }
 

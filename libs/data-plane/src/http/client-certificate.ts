@@ -2,7 +2,7 @@ import type { RequestHeaders } from '@lateen/http-wire';
 import type { ConnectionInfo } from '../connection.ts';
 
 /** `forward_client_cert_details` in Envoy's numbering. */
-export const forwardClientCert = {
+const forwardClientCert = {
   sanitize: 0,
   forwardOnly: 1,
   appendForward: 2,

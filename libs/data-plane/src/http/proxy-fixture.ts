@@ -84,6 +84,7 @@ export interface ProxyFixtureOptions {
   /** The same, packed already. */
   readonly packedFilters?: readonly HttpFilterConfig[];
   readonly peer?: TlsPeer;
+  readonly rpc?: Surroundings['rpc'];
 }
 
 /** A connection manager behind a real socket. */
@@ -115,7 +116,7 @@ export async function startProxy(options: ProxyFixtureOptions): Promise<ProxyFix
     logger: silentLogger,
     node: { id: 'test', cluster: 'test', metadata: {} },
     accessLog: () => ({ write: (line) => void log.push(line) }),
-    rpc: () => undefined,
+    rpc: options.rpc ?? (() => undefined),
   };
   const config = fromJson(
     'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
@@ -168,7 +169,7 @@ export async function startProxy(options: ProxyFixtureOptions): Promise<ProxyFix
       applicationProtocol: '',
       ownUris: options.peer ? ['spiffe://cluster.local/ns/default/sa/own'] : [],
       peer: options.peer,
-      startedAt: Date.now(),
+      startedAt: systemClock.now(),
     };
     manager.serve({ info, socket, draining: draining.signal });
   });

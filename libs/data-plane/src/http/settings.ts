@@ -118,7 +118,7 @@ export function compileManagerSettings(config: HttpConnectionManager, path: stri
     useRemoteAddress: config.useRemoteAddress?.value ?? false,
     trustedHops: config.xffNumTrustedHops ?? 0,
     skipXffAppend: config.skipXffAppend ?? false,
-    isInternal: (address) => cidrs.length > 0 && cidrs.some((range) => range.contains(addressBytes(address))),
+    isInternal: (address) => cidrs.some((range) => range.contains(addressBytes(address))),
     via: config.via ?? '',
     generateRequestId: config.generateRequestId?.value ?? true,
     preserveExternalRequestId: config.preserveExternalRequestId ?? false,

@@ -127,7 +127,7 @@ export function streamOperator(
 }
 
 /** Control characters as `\xNN`: a stranger's text must not make a log line. */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   return text.replace(
     /[\0-\x1f\x7f]/g,
     (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
