@@ -28,6 +28,7 @@ import { instancesByPort, localInboundListener, virtualInbound } from './listene
 import { outboundListener, virtualOutbound } from './listener/outbound-listener.ts';
 import { planOutbound } from './listener/outbound-plan.ts';
 import type { MeshModel } from './model/mesh-model.ts';
+import type { ResourceCollector } from './resource-collector.ts';
 import { attempt, type CompileProblem } from './model/problem.ts';
 import { type Proxy, sharesLoopback } from './model/proxy.ts';
 import { allowsAny, portRouteConfiguration } from './route/route-configuration.ts';
@@ -43,15 +44,6 @@ export interface ProxyResources {
   readonly routes: ReadonlyMap<string, RouteConfiguration>;
   /** Objects of which something is missing above. */
   readonly problems: readonly CompileProblem[];
-}
-
-/** A proxy's resources while they are gathered. */
-export interface ResourceCollector {
-  readonly clusters: Map<string, Cluster>;
-  readonly endpoints: Map<string, ClusterLoadAssignment>;
-  readonly listeners: Map<string, Listener>;
-  readonly routes: Map<string, RouteConfiguration>;
-  readonly problems: CompileProblem[];
 }
 
 const proxyObject = 'proxy';

@@ -9,7 +9,7 @@ import { isHttp2, type Protocol } from '../model/protocol.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Service, ServicePort } from '../model/service.ts';
 import {
-  agentSecret,
+  fileSecret,
   controlPlaneSecret,
   meshClientTls,
   meshTlsParameters,
@@ -63,7 +63,10 @@ function alpnOf(protocol: Protocol): string[] {
 function fileContext(tls: ClientTls, proxy: Proxy, protocol: Protocol): CommonTlsContext | undefined {
   const alpn = alpnOf(protocol);
   const names = (tls.subjectAltNames ?? []).map((exact) => ({ exact }));
-  const validation = names.length > 0 ? { matchSubjectAltNames: names } : {};
+  const validation = {
+    ...(names.length > 0 ? { matchSubjectAltNames: names } : {}),
+    ...(tls.caCrl ? { crl: { filename: tls.caCrl } } : {}),
+  };
   const base: CommonTlsContext = {
     tlsParams: meshTlsParameters,
     ...(alpn.length > 0 ? { alpnProtocols: alpn } : {}),
@@ -87,13 +90,13 @@ function fileContext(tls: ClientTls, proxy: Proxy, protocol: Protocol): CommonTl
   const root = tls.caCertificates ? `file-root:${tls.caCertificates}` : 'file-root:system';
   return {
     ...base,
-    ...(mutual ? { tlsCertificateSdsSecretConfigs: [agentSecret(certificate)] } : {}),
+    ...(mutual ? { tlsCertificateSdsSecretConfigs: [fileSecret(certificate)] } : {}),
     ...(insecure
       ? { validationContext: {} }
       : {
           combinedValidationContext: {
             defaultValidationContext: validation,
-            validationContextSdsSecretConfig: agentSecret(root),
+            validationContextSdsSecretConfig: fileSecret(root),
           },
         }),
   };

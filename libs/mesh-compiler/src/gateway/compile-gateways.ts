@@ -5,7 +5,7 @@ import {
 } from '@lateen/protos';
 import { mtlsServerName } from '../cluster/cluster-name.ts';
 import { outboundCluster, outboundTargets } from '../cluster/outbound-cluster.ts';
-import type { ResourceCollector } from '../compile-proxy.ts';
+import type { ResourceCollector } from '../resource-collector.ts';
 import { httpFilters } from '../filter/http-filters.ts';
 import { listenerAccessLogs } from '../listener/access-log.ts';
 import { istioHttpAlpns, tcpProxyFilter, tlsInspector } from '../listener/filter-chain.ts';

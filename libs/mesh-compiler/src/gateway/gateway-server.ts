@@ -4,10 +4,10 @@ import {
   type istio_networking_v1alpha3_ServerTLSSettings as ServerTls,
 } from '@lateen/protos';
 import { hostsOverlap } from '../model/host.ts';
-import type { MeshModel } from '../model/mesh-model.ts';
+import type { MeshModel, ServiceInstance } from '../model/mesh-model.ts';
 import { isHttp, type Protocol, protocolByName } from '../model/protocol.ts';
 import type { Proxy } from '../model/proxy.ts';
-import { selects, visibleIn } from '../model/service.ts';
+import { selects, tlsModeLabel, visibleIn } from '../model/service.ts';
 import { objectKey } from '../model/spec.ts';
 import type { VirtualService } from '../model/virtual-services.ts';
 
@@ -76,13 +76,11 @@ function boundPort(model: MeshModel, proxy: Proxy, port: number): number {
     const target = service.ports.find(({ number }) => number === port)?.targetPort;
     if (typeof target === 'number') return target;
   }
-  const instance = model
-    .instances(proxy)
-    .find(
-      (one) =>
-        one.port.number === port &&
-        [...one.endpoint.labels].every(([key, value]) => proxy.labels.get(key) === value),
-    );
+  // Everyone has a loopback address; there the labels tell who is who.
+  const own = ({ endpoint }: ServiceInstance): boolean =>
+    !endpoint.address.startsWith('127.') ||
+    [...endpoint.labels].every(([key, value]) => key === tlsModeLabel || proxy.labels.get(key) === value);
+  const instance = model.instances(proxy).find((one) => one.port.number === port && own(one));
   return instance?.endpoint.port || port;
 }
 

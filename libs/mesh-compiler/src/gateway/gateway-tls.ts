@@ -7,7 +7,7 @@ import {
 } from '@lateen/protos';
 import { serverAlpns } from '../listener/inbound-chains.ts';
 import type { Proxy } from '../model/proxy.ts';
-import { agentSecret, controlPlaneSecret, downstreamTls } from '../secret/tls-context.ts';
+import { agentSecret, controlPlaneSecret, downstreamTls, fileSecret } from '../secret/tls-context.ts';
 
 const modes = enumOf('istio.networking.v1alpha3.ServerTLSSettings.TLSmode');
 const versions = enumOf('istio.networking.v1alpha3.ServerTLSSettings.TLSProtocol');
@@ -50,9 +50,9 @@ function secretsOf(tls: ServerTls): Secrets {
       : [{ serverCertificate: tls.serverCertificate, privateKey: tls.privateKey }];
   return {
     certificates: files.map(({ serverCertificate, privateKey }) =>
-      agentSecret(`file-cert:${serverCertificate ?? ''}~${privateKey ?? ''}`),
+      fileSecret(`file-cert:${serverCertificate ?? ''}~${privateKey ?? ''}`),
     ),
-    roots: wantsClients ? agentSecret(`file-root:${tls.caCertificates ?? ''}`) : undefined,
+    roots: wantsClients ? fileSecret(`file-root:${tls.caCertificates ?? ''}`) : undefined,
   };
 }
 

@@ -91,11 +91,24 @@ export function indexDestinationRules(
   options: IndexOptions,
 ): DestinationRules {
   const byNamespace = consolidate(rules, options);
+  const exact = new Map<string, Map<string, DestinationPolicy[]>>();
+  const wild = new Map<string, DestinationPolicy[]>();
+  for (const [namespace, policies] of byNamespace) {
+    wild.set(
+      namespace,
+      policies.filter(({ host }) => host.startsWith('*')),
+    );
+    const byHost = new Map<string, DestinationPolicy[]>();
+    for (const policy of policies) {
+      if (!policy.host.startsWith('*')) byHost.set(policy.host, [...(byHost.get(policy.host) ?? []), policy]);
+    }
+    exact.set(namespace, byHost);
+  }
   const pick = (namespace: string, proxy: Proxy, service: Service): DestinationPolicy | undefined => {
-    const candidates = (byNamespace.get(namespace) ?? []).filter(
-      (policy) =>
-        hostCovers(policy.host, service.host) &&
-        visibleIn(policy.exportTo, policy.namespace, proxy.namespace),
+    const named = exact.get(namespace)?.get(service.host) ?? [];
+    const covering = (wild.get(namespace) ?? []).filter(({ host }) => hostCovers(host, service.host));
+    const candidates = [...named, ...covering].filter((policy) =>
+      visibleIn(policy.exportTo, policy.namespace, proxy.namespace),
     );
     if (namespace === proxy.namespace) {
       const selected = candidates.find(

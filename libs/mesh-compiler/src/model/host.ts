@@ -41,9 +41,10 @@ export function hostAliases(
   const svcSuffix = `.${service.namespace}.svc.${options.domainSuffix}`;
   if (!host.endsWith(svcSuffix) || host.startsWith('*')) return domains;
   const name = host.slice(0, -svcSuffix.length);
-  if (options.clientNamespace === service.namespace) domains.push(name);
-  domains.push(`${name}.${service.namespace}.svc`, `${name}.${service.namespace}`);
-  return domains;
+  const forms = [`${name}.${service.namespace}.svc`, `${name}.${service.namespace}`];
+  return options.clientNamespace === service.namespace
+    ? [...domains, name, ...forms]
+    : [...domains, ...forms.reverse()];
 }
 
 /** Whose names `hostAliases` gives. */

@@ -13,6 +13,7 @@ import {
   type Service,
   selects,
   type ServicePort,
+  tlsModeLabel,
 } from './service.ts';
 import { type ConfigSnapshot, objectKey, objectsOf, type ServiceSpec, type ServiceSpecPort } from './spec.ts';
 
@@ -32,7 +33,10 @@ export interface RegistryOptions {
   readonly defaultExportTo: readonly string[];
 }
 
-type Entry = ConfigObject<WorkloadEntry>;
+interface Entry {
+  readonly object: ConfigObject<WorkloadEntry>;
+  readonly labels: ReadonlyMap<string, string>;
+}
 type PortedEndpoint = (port: ServicePort) => Endpoint;
 interface Found {
   readonly service: Service;
@@ -51,7 +55,7 @@ const resolutionByNumber: ReadonlyMap<number, Resolution> = new Map<number, Reso
 ]);
 
 function tlsModeOf(entry: WorkloadEntry, labels: ReadonlyMap<string, string>): Endpoint['tlsMode'] {
-  const label = labels.get('security.istio.io/tlsMode');
+  const label = labels.get(tlsModeLabel);
   if (label !== undefined) return label === 'istio' ? 'istio' : 'disabled';
   return entry.serviceAccount ? 'istio' : 'disabled';
 }
@@ -143,10 +147,10 @@ function kubernetesService(
   };
   if (external)
     return { service, workloads: [portedEndpoint({ address: spec.externalName ?? '' }, namespace, name)] };
-  const selected = selector ? entries.filter((entry) => selects(selector, labelMap(entry.spec.labels))) : [];
+  const selected = selector ? entries.filter(({ labels }) => selects(selector, labels)) : [];
   return {
     service,
-    workloads: selected.map((entry) => portedEndpoint(entry.spec, namespace, entry.metadata.name)),
+    workloads: selected.map(({ object }) => portedEndpoint(object.spec, namespace, object.metadata.name)),
   };
 }
 
@@ -172,8 +176,8 @@ function serviceEntryServices(
   );
   const selected = selector
     ? entries
-        .filter((entry) => selects(selector, labelMap(entry.spec.labels)))
-        .map((entry) => portedEndpoint(entry.spec, namespace, entry.metadata.name))
+        .filter(({ labels }) => selects(selector, labels))
+        .map(({ object }) => portedEndpoint(object.spec, namespace, object.metadata.name))
     : [];
   return (spec.hosts ?? []).map((host) => {
     const dns = resolution === 'dns' || resolution === 'dns-round-robin';
@@ -205,9 +209,11 @@ function serviceEntryServices(
 /** Reads Services, ServiceEntries and WorkloadEntries of a snapshot. */
 export function createServiceRegistry(snapshot: ConfigSnapshot, options: RegistryOptions): ServiceRegistry {
   const byNamespace = new Map<string, Entry[]>();
-  for (const entry of objectsOf(snapshot, 'istio/networking/v1alpha3/workloadentries')) {
-    const { namespace } = entry.metadata;
-    byNamespace.set(namespace, [...(byNamespace.get(namespace) ?? []), entry]);
+  for (const object of objectsOf(snapshot, 'istio/networking/v1alpha3/workloadentries')) {
+    const { namespace } = object.metadata;
+    const entries = byNamespace.get(namespace) ?? [];
+    entries.push({ object, labels: labelMap(object.spec.labels) });
+    byNamespace.set(namespace, entries);
   }
   const found: Found[] = [];
   for (const object of objectsOf(snapshot, 'k8s/core/v1/services')) {

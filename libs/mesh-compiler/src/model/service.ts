@@ -60,6 +60,9 @@ export interface Endpoint {
   readonly policyPorts: readonly number[];
 }
 
+/** Label by which a workload says whether it takes the mesh's mTLS: `istio` or `disabled`. */
+export const tlsModeLabel = 'security.istio.io/tlsMode';
+
 /** Is a service or rule that is exported to `exportTo` from `owner` visible in `namespace`? */
 export function visibleIn(exportTo: ReadonlySet<string>, owner: string, namespace: string): boolean {
   if (exportTo.size === 0 || exportTo.has('*')) return true;

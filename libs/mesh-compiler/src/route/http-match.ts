@@ -1,11 +1,13 @@
 import type {
   envoy_config_route_v3_QueryParameterMatcher as QueryParameterMatcher,
   envoy_config_route_v3_RouteMatch as RouteMatch,
+  envoy_type_matcher_v3_MetadataMatcher as MetadataMatcher,
   istio_networking_v1alpha3_HTTPMatchRequest as HttpMatch,
   istio_networking_v1alpha3_StringMatch as StringMatch,
 } from '@lateen/protos';
 import { selects } from '../model/service.ts';
 import { gatewayName } from '../model/virtual-services.ts';
+import { claimMatcher, claimPath } from '../security/claim-matcher.ts';
 import { headerMatcher, stringMatcher, withoutHeaderMatcher } from './string-match.ts';
 
 /** Where a match is asked about: what is the same for every request is decided when the route is built. */
@@ -36,6 +38,21 @@ export function sourceMatches(match: SourceMatch, ownerNamespace: string, scope:
   return selects(match.sourceLabels ?? {}, scope.labels);
 }
 
+const claimKey = '@request.auth.claims';
+
+/** Matchers of the validated token's claims, which a match names as if they were headers. */
+function claimMatchers(matches: [string, StringMatch][], invert: boolean): MetadataMatcher[] {
+  return matches
+    .filter(([name]) => name.startsWith(claimKey))
+    .map(([name, match]) => {
+      const value = stringMatcher(match) ?? { safeRegex: { regex: '.+' } };
+      return {
+        ...claimMatcher(claimPath(name.slice(claimKey.length)), [value]),
+        ...(invert ? { invert } : {}),
+      };
+    });
+}
+
 const pseudoHeaders: ReadonlySet<string> = new Set(['uri', 'scheme', 'method', 'authority']);
 
 function sorted(matches: { readonly [key: string]: StringMatch } | undefined): [string, StringMatch][] {
@@ -56,10 +73,16 @@ function queryMatcher(name: string, match: StringMatch): QueryParameterMatcher {
 /** Envoy's match of one HTTPMatchRequest; everything when there is none. */
 export function routeMatch(match: HttpMatch | undefined): RouteMatch {
   if (!match) return { prefix: '/' };
+  const without = sorted(match.withoutHeaders);
+  const claims = [...claimMatchers(sorted(match.headers), false), ...claimMatchers(without, true)];
   const headers = sorted(match.headers)
-    .filter(([name]) => !pseudoHeaders.has(name))
+    .filter(([name]) => !pseudoHeaders.has(name) && !name.startsWith(claimKey))
     .map(([name, value]) => headerMatcher(name, value));
-  headers.push(...sorted(match.withoutHeaders).map(([name, value]) => withoutHeaderMatcher(name, value)));
+  headers.push(
+    ...without
+      .filter(([name]) => !name.startsWith(claimKey))
+      .map(([name, value]) => withoutHeaderMatcher(name, value)),
+  );
   if (match.method) headers.push(headerMatcher(':method', match.method));
   if (match.authority) headers.push(headerMatcher(':authority', match.authority));
   if (match.scheme) headers.push(headerMatcher(':scheme', match.scheme));
@@ -69,11 +92,16 @@ export function routeMatch(match: HttpMatch | undefined): RouteMatch {
     caseSensitive: { value: !match.ignoreUriCase },
     ...(headers.length > 0 ? { headers } : {}),
     ...(query.length > 0 ? { queryParameters: query } : {}),
+    ...(claims.length > 0 ? { dynamicMetadata: claims } : {}),
   };
 }
 
 /** Does the match take every request? What comes after it is never reached. */
 export function isCatchAll(match: RouteMatch): boolean {
+  const conditions =
+    (match.headers ?? []).length +
+    (match.queryParameters ?? []).length +
+    (match.dynamicMetadata ?? []).length;
   const anyPath = match.prefix === '/' || match.safeRegex?.regex === '*';
-  return anyPath && (match.headers ?? []).length === 0 && (match.queryParameters ?? []).length === 0;
+  return anyPath && conditions === 0;
 }

@@ -46,6 +46,12 @@ export function agentSecret(name: string): SdsSecretConfig {
   };
 }
 
+/** SDS secret that the agent reads from files: `file-cert:CERT~KEY` or `file-root:CA`. */
+export function fileSecret(name: string): SdsSecretConfig {
+  const { initialFetchTimeout: _forEver, ...sdsConfig } = agentSecret(name).sdsConfig ?? {};
+  return { name, sdsConfig };
+}
+
 /** SDS secret that the control plane serves over ADS: a Secret of the cluster, `kubernetes://NAME`. */
 export function controlPlaneSecret(name: string): SdsSecretConfig {
   return { name, sdsConfig: { ads: {}, resourceApiVersion: versions.V3 } };

@@ -5,7 +5,8 @@ import {
 import type { MeshModel } from '../model/mesh-model.ts';
 import type { CompileProblem } from '../model/problem.ts';
 import type { Proxy } from '../model/proxy.ts';
-import { authorizationRules } from './authorization.ts';
+import { objectKey } from '../model/spec.ts';
+import { appliesTo, authorizationRules } from './authorization.ts';
 import { requestAuthentication } from './request-authentication.ts';
 
 /** HTTP filters of the policies for a workload: whose token is it, then audit, deny and allow. */
@@ -38,5 +39,16 @@ export function securityHttpFilters(model: MeshModel, proxy: Proxy): HttpFilter[
 export function policyProblems(model: MeshModel, proxy: Proxy): CompileProblem[] {
   const problems: CompileProblem[] = [];
   authorizationRules(model, proxy, { tcp: false, problems });
+  for (const policy of model.requestAuthentications) {
+    if (!appliesTo(model, proxy, policy)) continue;
+    const remote = (policy.spec.jwtRules ?? []).filter(({ jwks }) => !jwks).map(({ issuer }) => issuer ?? '');
+    if (remote.length > 0) {
+      const object = objectKey('istio/security/v1beta1/requestauthentications', policy);
+      problems.push({
+        object,
+        message: `keys of ${remote.join(', ')} are not inline (jwks): its tokens are refused`,
+      });
+    }
+  }
   return problems;
 }

@@ -20,7 +20,7 @@ const nobodysKey = JSON.stringify({
   ],
 });
 
-function provider(rule: JwtRule): JwtProvider {
+function provider(rule: JwtRule, proxy: Proxy): JwtProvider {
   const headers = (rule.fromHeaders ?? []).map(({ name, prefix }) => ({
     name,
     ...(prefix ? { valuePrefix: prefix } : {}),
@@ -35,6 +35,8 @@ function provider(rule: JwtRule): JwtProvider {
     ...(rule.audiences?.length ? { audiences: rule.audiences } : {}),
     localJwks: { inlineString: rule.jwks || nobodysKey },
     payloadInMetadata: jwtPayloadKey,
+    // Routes of a gateway may ask for claims, which are known only now.
+    ...(proxy.type === 'router' ? { clearRouteCache: true } : {}),
     normalizePayloadInMetadata: { spaceDelimitedClaims: spaceDelimited },
     ...(rule.forwardOriginalToken ? { forward: true } : {}),
     ...(headers.length > 0 ? { fromHeaders: headers } : {}),
@@ -65,7 +67,10 @@ export function requestAuthentication(model: MeshModel, proxy: Proxy): JwtAuthen
     .flatMap(({ spec }) => spec.jwtRules ?? [])
     .sort((a, b) => ((a.issuer ?? '') < (b.issuer ?? '') ? -1 : (a.issuer ?? '') > (b.issuer ?? '') ? 1 : 0));
   if (rules.length === 0) return undefined;
-  const providers = rules.map((rule, index): [string, JwtProvider] => [`origins-${index}`, provider(rule)]);
+  const providers = rules.map((rule, index): [string, JwtProvider] => [
+    `origins-${index}`,
+    provider(rule, proxy),
+  ]);
   return {
     providers: Object.fromEntries(providers),
     rules: [{ match: { prefix: '/' }, requires: requirement(providers.map(([name]) => name)) }],
