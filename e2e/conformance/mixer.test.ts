@@ -6,6 +6,7 @@ import { insecureChannel, methods, RpcClient } from '@lateen/rpc';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adapterTallies } from './mixer/adapters.ts';
 import { clientTallies } from './mixer/client.ts';
+import { configurationTallies } from './mixer/configuration.ts';
 import { corporaPresent, type Row, rows } from './mixer/corpus.ts';
 import { expressionTallies } from './mixer/expression.ts';
 import { type RunningMixer, startMixer } from './mixer/running-mixer.ts';
@@ -18,6 +19,7 @@ const tallies = {
   ...runtimeTallies,
   ...adapterTallies,
   ...clientTallies,
+  ...configurationTallies,
 };
 
 function floors(): Record<string, number> {

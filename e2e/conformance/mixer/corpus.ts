@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type AttributeValue,
@@ -29,6 +29,11 @@ export function table<T>(file: string): T {
 /** Text of a corpus file. */
 export function text(file: string): string {
   return readFileSync(join(root, file), 'utf8');
+}
+
+/** Names of the YAML files of a corpus folder. */
+export function files(folder: string): string[] {
+  return readdirSync(join(root, folder)).filter((name) => name.endsWith('.yaml'));
 }
 
 /** Results of one kind of rows: how many agree, and which don't and why. */

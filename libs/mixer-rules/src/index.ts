@@ -38,3 +38,4 @@ export {
   type Variety,
 } from './template/template.ts';
 export { templates } from './template/templates.ts';
+export { mapEntries, timestampText, valueText } from './template/value-text.ts';

@@ -317,3 +317,21 @@ test('a handler that fails fails the check: nothing may be concluded', async () 
   const rules = { table: new RuleTable(resolved.rules, 'istio-system'), handlers };
   await expect(dispatchCheck(rules, inbound('v1'))).rejects.toThrow('1 error occurred: broken');
 });
+
+test('a text field takes an address as it reads', async () => {
+  const resolved = resolve(
+    both.new
+      .replace('source.labels["version"]', 'source.ip | ip("0.0.0.0")')
+      .replace('[v1, v2]', '[10.0.0.0/8], entry_type: IP_ADDRESSES'),
+  );
+  expect(resolved.problems).toEqual([]);
+  const rules = inForce(resolved);
+  const from = async (...bytes: number[]) =>
+    (await dispatchCheck(rules, inbound('v1').set('source.ip', attribute.bytes(Uint8Array.from(bytes)))))
+      .status;
+  expect(await from(10, 1, 2, 3)).toMatchObject({ code: 0 });
+  expect(await from(11, 1, 2, 3)).toMatchObject({
+    code: 7,
+    message: expect.stringContaining('11.1.2.3 is not whitelisted'),
+  });
+});

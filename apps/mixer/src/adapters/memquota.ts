@@ -6,6 +6,7 @@ import {
   type QuotaArguments,
   type QuotaResult,
   refuse,
+  valueText,
 } from '@lateen/mixer-rules';
 import {
   type adapter_memquota_config_Params,
@@ -15,7 +16,6 @@ import {
 import type { Clock, Timer } from '@lateen/runtime';
 import { type Adapter, defineAdapter } from './adapter.ts';
 import { RollingWindow } from './rolling-window.ts';
-import { valueText } from './value-text.ts';
 
 /** Windows are counted in ticks of this length. Milliseconds. */
 const tickMs = 100;

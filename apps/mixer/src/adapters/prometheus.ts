@@ -6,6 +6,7 @@ import {
   type Instance,
   refuse,
   type TypedValue,
+  valueText,
 } from '@lateen/mixer-rules';
 import {
   type adapter_prometheus_config_Params,
@@ -17,7 +18,6 @@ import {
 import type { Clock, Timer } from '@lateen/runtime';
 import { type Adapter, defineAdapter } from './adapter.ts';
 import type { MetricDefinition, MetricStore, StoredMetric } from './metric-store.ts';
-import { valueText } from './value-text.ts';
 
 const { GAUGE, COUNTER, DISTRIBUTION } = enumOf('adapter.prometheus.config.Params.MetricInfo.Kind');
 const kinds: ReadonlyMap<number | undefined, MetricDefinition['kind']> = new Map([

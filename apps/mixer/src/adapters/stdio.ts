@@ -6,6 +6,9 @@ import {
   type Instance,
   refuse,
   type TypedValue,
+  mapEntries,
+  timestampText,
+  valueText,
 } from '@lateen/mixer-rules';
 import {
   type adapter_stdio_config_Params,
@@ -16,7 +19,6 @@ import {
 import type { Clock } from '@lateen/runtime';
 import { type Adapter, defineAdapter } from './adapter.ts';
 import type { LineWriter } from './line-writer.ts';
-import { mapEntries, timestampText, valueText } from './value-text.ts';
 
 const { STDOUT, STDERR } = enumOf('adapter.stdio.config.Params.Stream');
 const levelNames = ['info', 'warn', 'error'] as const;

@@ -7,12 +7,13 @@ import {
 } from '@lateen/attributes';
 import type { Json } from '@lateen/protos';
 import type { Instance, InstanceBuilder, Template, TemplateField, TypedValue } from './template.ts';
+import { valueText } from './value-text.ts';
 
 /** Told what is wrong with a field of an instance's parameters. */
 export type Complain = (path: string, message: string) => void;
 
 interface Compiled {
-  readonly values: [field: string, expression: CompiledExpression][];
+  readonly values: [field: string, expression: CompiledExpression, asText: boolean][];
   readonly maps: [field: string, entries: [key: string, expression: CompiledExpression][]][];
 }
 
@@ -51,7 +52,9 @@ export function compileInstance(
       report(path, result.complaint);
       return undefined;
     }
-    if (type !== 'any' && result.expression.type !== type) {
+    // A text field takes other values as they read: Istio's own samples list IP addresses.
+    const readable = type === 'STRING' && result.expression.type !== 'STRING_MAP';
+    if (type !== 'any' && result.expression.type !== type && !readable) {
       report(path, `expected an expression of type ${type}, found ${result.expression.type}`);
       return undefined;
     }
@@ -86,7 +89,10 @@ export function compileInstance(
         compiled.maps.push([`${prefix}${field}`, entries]);
       } else {
         const part = expression(value, definition.type, path);
-        if (part) compiled.values.push([`${prefix}${field}`, part]);
+        if (part) {
+          const asText = definition.type === 'STRING' && part.type !== 'STRING';
+          compiled.values.push([`${prefix}${field}`, part, asText]);
+        }
       }
     }
     for (const key of given.values()) {
@@ -106,10 +112,11 @@ function build(
   source: AttributeSource,
 ): Instance | EvaluationFailure {
   const values = new Map<string, TypedValue>();
-  for (const [field, expression] of compiled.values) {
+  for (const [field, expression, asText] of compiled.values) {
     const value = expression.evaluate(source);
     if (value instanceof EvaluationFailure) return failure(name, field, value);
-    values.set(field, { type: expression.type, value });
+    const typed = { type: expression.type, value };
+    values.set(field, asText ? { type: 'STRING', value: valueText(typed) } : typed);
   }
   const maps = new Map<string, ReadonlyMap<string, TypedValue>>();
   for (const [field, entries] of compiled.maps) {

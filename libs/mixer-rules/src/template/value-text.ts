@@ -1,6 +1,6 @@
 import { compareTimes, ipText, kindOfType, type StringMapView } from '@lateen/attributes';
-import type { TypedValue } from '@lateen/mixer-rules';
 import type { google_protobuf_Duration, google_protobuf_Timestamp } from '@lateen/protos';
+import type { TypedValue } from './template.ts';
 
 /** Text of a value as labels and quota dimensions have it: addresses and times readable, maps in order of their keys. */
 export function valueText({ type, value }: TypedValue): string {
