@@ -161,7 +161,6 @@ function assemble({ base, pair, validation, path }: Parts): TlsMaterial {
   if (pair) {
     options.cert = pair.chain;
     options.key = pair.key;
-    ownUris = subjectNames(new X509Certificate(pair.chain)).uris;
   }
   const trust = enumName(
     'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification',
@@ -178,6 +177,7 @@ function assemble({ base, pair, validation, path }: Parts): TlsMaterial {
   const check = validation && compileCertificateCheck(validation, path, hash);
   try {
     createSecureContext(options);
+    if (pair) ownUris = subjectNames(new X509Certificate(pair.chain)).uris;
   } catch (error) {
     throw invalidConfig(path, `the certificates can't be used: ${messageOf(error)}`);
   }
