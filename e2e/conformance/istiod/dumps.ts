@@ -26,7 +26,7 @@ function read(path: string): unknown {
   return JSON.parse(readFileSync(join(root, path), 'utf8'));
 }
 
-export function nameOf(resource: JsonObject): string {
+function nameOf(resource: JsonObject): string {
   return String(resource.name ?? resource.cluster_name ?? resource.clusterName);
 }
 

@@ -24,7 +24,7 @@ function openedAny(value: JsonObject): JsonObject {
 }
 
 /** One form for both sides: camelCase keys in order, proto3 defaults and what is ignored left out, numbers as text. */
-export function normal(value: Json): Json {
+function normal(value: Json): Json {
   if (Array.isArray(value)) return value.filter((item) => !ignoredItems.has(item)).map(normal);
   if (typeof value === 'string')
     return value.replace(/^(\d+)\.(\d*?)0+s$/, (_, whole: string, part: string) =>

@@ -47,7 +47,7 @@ function meshAlpns(protocol: Protocol): string[] {
 }
 
 /** SPIFFE ids of the service accounts behind a service port, then the names that the service itself lists. */
-export function serviceIdentities(model: MeshModel, service: Service, port: ServicePort): string[] {
+function serviceIdentities(model: MeshModel, service: Service, port: ServicePort): string[] {
   const ids = new Set<string>();
   for (const endpoint of model.endpoints(service, port)) {
     const { serviceAccount, namespace } = endpoint;

@@ -29,7 +29,7 @@ export interface EndpointQuery {
 }
 
 /** Address message of an IP address, host name or unix socket path (port 0). */
-export function addressOf(address: string, port: number): Address {
+function addressOf(address: string, port: number): Address {
   return port === 0 && address.startsWith('/')
     ? { pipe: { path: address } }
     : { socketAddress: { address, portValue: port } };

@@ -35,7 +35,7 @@ export interface GatewayServer {
 }
 
 /** A host of a server and the namespaces whose VirtualServices may bind to it. */
-export interface ServerHost {
+interface ServerHost {
   readonly host: string;
   /** `undefined`: any. */
   readonly namespace: string | undefined;

@@ -24,24 +24,18 @@ export interface MixerRules {
   quotaSpecs(service: Service, domainSuffix: string): readonly QuotaSpec[];
 }
 
-const checks: ReadonlySet<string> = new Set([
-  ...['checknothing', 'listentry', 'authorization', 'apikey', 'quota'],
-  ...['denier', 'list', 'listchecker', 'opa', 'rbac', 'bypass', 'memquota', 'redisquota'],
-]);
-const reports: ReadonlySet<string> = new Set([
-  ...['metric', 'logentry', 'tracespan', 'edge', 'reportnothing'],
-  ...[
-    'prometheus',
-    'stdio',
-    'statsd',
-    'dogstatsd',
-    'fluentd',
-    'zipkin',
-    'cloudwatch',
-    'circonus',
-    'solarwinds',
-  ],
-]);
+const checks: ReadonlySet<string> = new Set(
+  (
+    'checknothing listentry authorization apikey quota ' +
+    'denier list listchecker opa rbac bypass memquota redisquota'
+  ).split(' '),
+);
+const reports: ReadonlySet<string> = new Set(
+  (
+    'metric logentry tracespan edge reportnothing ' +
+    'prometheus stdio statsd dogstatsd fluentd zipkin cloudwatch circonus solarwinds'
+  ).split(' '),
+);
 
 /** `name.template.namespace` and its shorter forms: the parts, the first being the name. */
 function parts(reference: string): string[] {

@@ -43,7 +43,7 @@ export interface ServiceSpecPort {
 }
 
 /** `k8s.io.apimachinery.pkg.util.intstr.IntOrString`: type 0 is a number, 1 a string. */
-export interface IntOrString {
+interface IntOrString {
   readonly type?: number | undefined;
   readonly intVal?: number | undefined;
   readonly strVal?: string | undefined;

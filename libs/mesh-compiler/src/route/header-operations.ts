@@ -8,7 +8,7 @@ const appendActions = enumOf('envoy.config.core.v3.HeaderValueOption.HeaderAppen
 const hostHeaders: ReadonlySet<string> = new Set(['host', ':authority']);
 
 /** Header edits of a route or of one of its destinations, in Envoy's fields. */
-export interface HeaderFields {
+interface HeaderFields {
   requestHeadersToAdd?: HeaderValueOption[];
   requestHeadersToRemove?: readonly string[];
   responseHeadersToAdd?: HeaderValueOption[];

@@ -54,7 +54,7 @@ const codeByStatus: ReadonlyMap<number, number> = new Map<number, number>([
 ]);
 
 /** What a route does, for tracing: the destination when there is one, else the VirtualService, with port and path. */
-export function operationOf(route: Route, owner: string, port: number): string {
+function operationOf(route: Route, owner: string, port: number): string {
   const { match } = route;
   const path =
     match?.prefix !== undefined ? `${match.prefix}*` : (match?.path ?? match?.safeRegex?.regex ?? '/*');
@@ -105,18 +105,12 @@ function faultConfig(fault: FaultInjection): google_protobuf_Any {
   });
 }
 
-const grpcStatuses = [
-  ...['OK', 'CANCELLED', 'UNKNOWN', 'INVALID_ARGUMENT', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'ALREADY_EXISTS'],
-  ...[
-    'PERMISSION_DENIED',
-    'RESOURCE_EXHAUSTED',
-    'FAILED_PRECONDITION',
-    'ABORTED',
-    'OUT_OF_RANGE',
-    'UNIMPLEMENTED',
-  ],
-  ...['INTERNAL', 'UNAVAILABLE', 'DATA_LOSS', 'UNAUTHENTICATED'],
-];
+/** gRPC status names in the order of their numbers. */
+const grpcStatuses = (
+  'OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED ' +
+  'RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS ' +
+  'UNAUTHENTICATED'
+).split(' ');
 
 function grpcStatusNumber(name: string): number {
   const number = grpcStatuses.indexOf(name.toUpperCase());

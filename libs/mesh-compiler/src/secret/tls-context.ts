@@ -122,5 +122,3 @@ export function meshClientTls(
 
 /** TLS versions that the mesh's proxies take part in. */
 export const meshTlsParameters: TlsParameters = parameters;
-/** The same with the ciphers of a sidecar's server side. */
-export const meshServerTlsParameters: TlsParameters = { ...parameters, cipherSuites: serverCiphers };

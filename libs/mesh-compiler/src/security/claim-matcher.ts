@@ -5,8 +5,9 @@ import type {
 } from '@lateen/protos';
 import { valueMatcher } from './string-value.ts';
 
-/** Filter that keeps a validated token's payload, under this key of its dynamic metadata. */
-export const jwtFilter = 'envoy.filters.http.jwt_authn';
+/** Filter that keeps a validated token's payload. */
+const jwtFilter = 'envoy.filters.http.jwt_authn';
+/** Key of the payload in that filter's dynamic metadata. */
 export const jwtPayloadKey = 'payload';
 
 function anyOf(matchers: readonly ValueMatcher[]): ValueMatcher {

@@ -210,7 +210,7 @@ function filterMetadata(filter: string, key: string): Attribute {
   };
 }
 
-/** Attributes of a policy's `from` and `to`, in the order in which istiod writes them. */
+/** Attributes of a policy's `from`, in the order in which istiod writes them. */
 export const sourceAttributes = {
   principals,
   requestPrincipals,
@@ -220,6 +220,7 @@ export const sourceAttributes = {
   remoteIpBlocks: remoteIps,
   ipBlocks: sourceIps,
 } as const;
+/** Attributes of a policy's `to`, likewise. */
 export const operationAttributes = { hosts, methods, paths, ports } as const;
 
 /** Attribute of a `when` key. @throws RangeError when there is none of that name. */
