@@ -4,7 +4,11 @@ import { forwarded, serve } from './service.ts';
 const details = process.env.DETAILS_URL ?? 'http://details:9080';
 const reviews = process.env.REVIEWS_URL ?? 'http://reviews:9080';
 const ratings = process.env.RATINGS_URL ?? 'http://ratings:9080';
-const product = { id: 0, title: 'The Comedy of Errors', descriptionHtml: 'One of Shakespeare’s early plays.' };
+const product = {
+  id: 0,
+  title: 'The Comedy of Errors',
+  descriptionHtml: 'One of Shakespeare’s early plays.',
+};
 
 interface Result {
   readonly status: number;
@@ -66,14 +70,19 @@ function page(user: string | undefined, detail: Result, review: Result): string 
 `;
 }
 
-function headersFor(call: { headers: NodeJS.Dict<string | string[]> }): { user: string | undefined; headers: Record<string, string> } {
+function headersFor(call: { headers: NodeJS.Dict<string | string[]> }): {
+  user: string | undefined;
+  headers: Record<string, string>;
+} {
   const headers = forwarded(call.headers);
   const user = userOf(call.headers.cookie as string | undefined) ?? headers['end-user'];
   return { user, headers: user ? { ...headers, 'end-user': user } : headers };
 }
 
 serve('productpage', {
-  'GET /': () => ({ text: '<!doctype html><title>Bookinfo</title><p><a href="/productpage">The product page</a></p>\n' }),
+  'GET /': () => ({
+    text: '<!doctype html><title>Bookinfo</title><p><a href="/productpage">The product page</a></p>\n',
+  }),
   'GET /productpage': async (call) => {
     const { user, headers } = headersFor(call);
     const [detail, review] = await Promise.all([
@@ -84,9 +93,20 @@ serve('productpage', {
   },
   'POST /login': async (call) => {
     const user = new URLSearchParams(await call.body()).get('username') ?? '';
-    return { status: 302, text: '', headers: { location: '/productpage', 'set-cookie': `user=${encodeURIComponent(user)}; Path=/; HttpOnly` } };
+    return {
+      status: 302,
+      text: '',
+      headers: {
+        location: '/productpage',
+        'set-cookie': `user=${encodeURIComponent(user)}; Path=/; HttpOnly`,
+      },
+    };
   },
-  'GET /logout': () => ({ status: 302, text: '', headers: { location: '/productpage', 'set-cookie': 'user=; Path=/; Max-Age=0' } }),
+  'GET /logout': () => ({
+    status: 302,
+    text: '',
+    headers: { location: '/productpage', 'set-cookie': 'user=; Path=/; Max-Age=0' },
+  }),
   'GET /api/v1/products': async (call) => {
     const [id, part] = call.rest.split('/');
     if (!id) return { json: [product] };

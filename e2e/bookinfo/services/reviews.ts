@@ -5,11 +5,17 @@ const version = process.env.SERVICE_VERSION ?? 'v1';
 const color = { v2: 'black', v3: 'red' }[version];
 const ratings = process.env.RATINGS_URL ?? 'http://ratings:9080';
 
-async function starsOf(id: string, headers: Record<string, string>): Promise<(number | undefined)[] | undefined> {
+async function starsOf(
+  id: string,
+  headers: Record<string, string>,
+): Promise<(number | undefined)[] | undefined> {
   // The stars' own timeout: reviews without them are better than none.
   const timeoutMs = color === 'black' ? 10_000 : 2500;
   try {
-    const response = await fetch(`${ratings}/ratings/${id}`, { headers, signal: AbortSignal.timeout(timeoutMs) });
+    const response = await fetch(`${ratings}/ratings/${id}`, {
+      headers,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
     if (!response.ok) return undefined;
     const answer = (await response.json()) as { ratings: Record<string, number> };
     return [answer.ratings.Reviewer1, answer.ratings.Reviewer2];
@@ -33,8 +39,16 @@ serve('reviews', {
         id,
         podname: `reviews-${version}`,
         reviews: [
-          { reviewer: 'Reviewer1', text: 'An extremely entertaining play. The slapstick humour is refreshing!', ...rating(0) },
-          { reviewer: 'Reviewer2', text: 'Absolutely fun. Lacks thematic depth next to the other plays.', ...rating(1) },
+          {
+            reviewer: 'Reviewer1',
+            text: 'An extremely entertaining play. The slapstick humour is refreshing!',
+            ...rating(0),
+          },
+          {
+            reviewer: 'Reviewer2',
+            text: 'Absolutely fun. Lacks thematic depth next to the other plays.',
+            ...rating(1),
+          },
         ],
       },
     };

@@ -76,10 +76,18 @@ export function serve(name: string, routes: Routes): void {
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://local');
     if (url.pathname === '/health') return send(response, { json: { status: `${name} is healthy` } });
-    const route = table.find((entry) => entry.method === request.method && url.pathname.startsWith(entry.prefix));
-    if (!route) return send(response, { status: 404, json: { error: `${name} has no ${request.method} ${url.pathname}` } });
+    const route = table.find(
+      (entry) => entry.method === request.method && url.pathname.startsWith(entry.prefix),
+    );
+    if (!route)
+      return send(response, {
+        status: 404,
+        json: { error: `${name} has no ${request.method} ${url.pathname}` },
+      });
     const rest = url.pathname.slice(route.prefix.length).replace(/^\//, '');
-    Promise.resolve(route.handle({ url, headers: request.headers, rest, body: () => readBody(request) })).then(
+    Promise.resolve(
+      route.handle({ url, headers: request.headers, rest, body: () => readBody(request) }),
+    ).then(
       (answer) => send(response, answer),
       (error: unknown) => send(response, { status: 500, json: { error: String(error) } }),
     );

@@ -35,7 +35,7 @@ export interface WholeMesh {
   runBookinfo(): Promise<void>;
   /** A client that speaks through a workload's sidecar, as its app does. */
   clientOf(workload: string): LoadClient;
-  /** Counter of a sidecar's `/stats`; 0 when there is none of that name. */
+  /** A sidecar's series by its name and labels, as Prometheus reads it; NaN when there is none. */
   statistic(workload: string, name: string): Promise<number>;
   stop(): Promise<void>;
 }
@@ -153,9 +153,9 @@ export async function bringUp(form: MeshForm, options: { plaintextXds?: boolean 
     },
     async statistic(name, statistic) {
       const workload = workloads.get(name);
-      const response = await fetch(`http://127.0.0.1:${workload?.ports.admin}/stats`);
-      const line = (await response.text()).split('\n').find((entry) => entry.startsWith(`${statistic}: `));
-      return Number(line?.slice(statistic.length + 2) ?? 0);
+      const response = await fetch(`http://127.0.0.1:${workload?.ports.admin}/stats/prometheus`);
+      const line = (await response.text()).split('\n').find((entry) => entry.startsWith(`${statistic} `));
+      return Number(line?.slice(statistic.length + 1) ?? Number.NaN);
     },
     async stop() {
       stopped.abort();

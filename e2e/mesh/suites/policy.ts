@@ -40,7 +40,8 @@ metadata: { name: requestcountquota }
 spec:
   compiledTemplate: quota
   params:
-    dimensions: { destination: destination.labels["app"] | "unknown" }
+    dimensions:
+      destination: destination.labels["app"] | "unknown"
 ---
 apiVersion: config.istio.io/v1alpha2
 kind: QuotaSpec

@@ -3,6 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Figures } from '../harness/figures.ts';
+import { LoadClient } from '../harness/load.ts';
 import { echoPlan, type WholeMesh } from '../harness/whole-mesh.ts';
 import { service } from './traffic.ts';
 
@@ -39,10 +40,7 @@ kind: PeerAuthentication
 metadata: { name: default, namespace: istio-system }
 spec: { mtls: { mode: STRICT } }
 `);
-      const plain = await fetch(`http://127.0.0.1:${meshPort('details-v1')}/details/0`).then(
-        (response) => `status ${response.status}`,
-        () => 'refused',
-      );
+      const plain = await plainRequest(meshPort('details-v1'));
       const without = await handshake(meshPort('details-v1'));
       const through = await get().clientOf('productpage-v1').send({ url: 'http://details:9080/details/0' });
       figures.add(
@@ -91,6 +89,14 @@ spec:
       expect(talked).toBe('hello from greeter\nping\n');
     });
   });
+}
+
+/** Asks in plain text on a connection of its own; what came back. */
+async function plainRequest(port: number): Promise<string> {
+  const client = new LoadClient();
+  const { status } = await client.send({ url: `http://127.0.0.1:${port}/details/0` });
+  client.close();
+  return status === 0 ? 'refused' : `status ${status}`;
 }
 
 /** Shakes hands with a sidecar's port showing no certificate, then asks; says whether anything was answered. */

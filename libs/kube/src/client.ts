@@ -165,7 +165,9 @@ async function refusal(response: Response): Promise<KubeError> {
   } catch {
     // an answer that isn't ours has its status alone
   }
-  return new KubeError(answer.message ?? `the server answers ${response.status}`, {
+  const first = answer.violations?.find(({ severity }) => severity === 'error');
+  const told = answer.message ?? (first ? `${first.path}: ${first.message}` : undefined);
+  return new KubeError(told ?? `the server answers ${response.status}`, {
     status: response.status,
     violations: answer.violations ?? [],
   });
