@@ -19,6 +19,7 @@ import {
   mixerCluster,
   passthroughCluster,
 } from './cluster-name.ts';
+import { anyHostCache } from './dns-cache.ts';
 import { http2Options, httpProtocolOptions, passthroughHttpOptions } from './http-protocol.ts';
 import { connectionPoolFields } from './traffic-policy.ts';
 
@@ -71,15 +72,12 @@ export function forwardProxy(model: MeshModel, proxy: Proxy): Cluster {
     clusterType: {
       name: 'envoy.clusters.dynamic_forward_proxy',
       typedConfig: packAny('envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig', {
-        dnsCacheConfig: forwardProxyDns,
+        dnsCacheConfig: anyHostCache,
       }),
     },
     typedExtensionProtocolOptions: passthroughHttpOptions(proxy, true),
   };
 }
-
-/** DNS cache that the forward-proxy filter and cluster share; Envoy wants both to say the same. */
-export const forwardProxyDns = { name: 'lateen_forward_proxy', dnsLookupFamily: families.V4_ONLY } as const;
 
 /** Cluster to the internal listener that takes the inside of a CONNECT. */
 export function connectInsideCluster(model: MeshModel): Cluster {

@@ -12,6 +12,7 @@ import type { MeshModel } from '../model/mesh-model.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Service, ServicePort } from '../model/service.ts';
 import { outboundClusterName } from './cluster-name.ts';
+import { serviceCache } from './dns-cache.ts';
 import { httpProtocolOptions } from './http-protocol.ts';
 import { clusterTls } from './tls-settings.ts';
 import {
@@ -70,7 +71,9 @@ function metadataOf(target: OutboundTarget, foreignTls: boolean): Metadata {
   const { service, rule, subset } = target;
   const name = service.registry === 'kubernetes' ? service.name : service.host;
   const istio: { [key: string]: Json } = {
-    services: [{ host: service.host, name, namespace: service.namespace }],
+    ...(service.resolution === 'dynamic-dns'
+      ? {}
+      : { services: [{ host: service.host, name, namespace: service.namespace }] }),
     ...(rule ? { config: configPath('destination-rule', rule) } : {}),
     ...(subset ? { subset } : {}),
     ...(service.external ? { external: true } : {}),
@@ -115,7 +118,7 @@ function discoveryFields(
         clusterType: {
           name: 'envoy.clusters.dynamic_forward_proxy',
           typedConfig: packAny('envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig', {
-            dnsCacheConfig: { name: `${service.host}_dfp_dns_cache`, dnsLookupFamily: families.V4_ONLY },
+            dnsCacheConfig: serviceCache(service),
           }),
         },
       };

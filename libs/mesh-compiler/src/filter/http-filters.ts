@@ -1,8 +1,8 @@
 import {
+  type envoy_extensions_common_dynamic_forward_proxy_v3_DnsCacheConfig as DnsCache,
   type envoy_extensions_filters_network_http_connection_manager_v3_HttpFilter as HttpFilter,
   packAny,
 } from '@lateen/protos';
-import { forwardProxyDns } from '../cluster/fixed-clusters.ts';
 import type { MeshModel } from '../model/mesh-model.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { securityHttpFilters } from '../security/http-policies.ts';
@@ -14,8 +14,8 @@ export interface HttpFilterScope {
   readonly model: MeshModel;
   readonly proxy: Proxy;
   readonly direction: Direction;
-  /** Hosts that no cluster has are resolved per request. */
-  readonly forwardProxy?: boolean;
+  /** DNS caches of hosts that are resolved per request. */
+  readonly resolved?: readonly DnsCache[];
   /** htpasswd file that callers must be in. */
   readonly credentials?: string | undefined;
 }
@@ -36,7 +36,7 @@ export function httpFilters(scope: HttpFilterScope): HttpFilter[] {
     plain('envoy.filters.http.fault', packAny('envoy.extensions.filters.http.fault.v3.HTTPFault', {})),
     plain('envoy.filters.http.cors', packAny('envoy.extensions.filters.http.cors.v3.Cors', {})),
     ...(usesMixer(model, proxy, direction) ? [plain('mixer', httpMixerConfig(model, proxy, direction))] : []),
-    ...(scope.forwardProxy ? [forwardProxyFilter()] : []),
+    ...(scope.resolved ?? []).map(forwardProxyFilter),
     plain('envoy.filters.http.router', packAny('envoy.extensions.filters.http.router.v3.Router', {})),
   ];
 }
@@ -53,9 +53,9 @@ function grpcStats(): HttpFilter {
   );
 }
 
-function forwardProxyFilter(): HttpFilter {
+function forwardProxyFilter(dnsCacheConfig: DnsCache): HttpFilter {
   const config = packAny('envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig', {
-    dnsCacheConfig: forwardProxyDns,
+    dnsCacheConfig,
   });
   return plain('envoy.filters.http.dynamic_forward_proxy', config);
 }

@@ -1,5 +1,11 @@
-import { type envoy_config_listener_v3_Listener as Listener, durationOf, enumOf } from '@lateen/protos';
+import {
+  type envoy_config_listener_v3_Listener as Listener,
+  type envoy_extensions_common_dynamic_forward_proxy_v3_DnsCacheConfig as DnsCache,
+  durationOf,
+  enumOf,
+} from '@lateen/protos';
 import { connectInside } from '../cluster/cluster-name.ts';
+import { anyHostCache, serviceCaches } from '../cluster/dns-cache.ts';
 import { httpFilters } from '../filter/http-filters.ts';
 import type { MeshModel } from '../model/mesh-model.ts';
 import { type Proxy, sharesLoopback } from '../model/proxy.ts';
@@ -12,6 +18,12 @@ const directions = enumOf('envoy.config.core.v3.TrafficDirection');
 /** Port of a sidecar's HTTP proxy: the node's, else the mesh's; `undefined`: none. */
 export function httpProxyPort(model: MeshModel, proxy: Proxy): number | undefined {
   return proxy.httpProxyPort ?? (model.mesh.proxyHttpPort || undefined);
+}
+
+/** Hosts that are resolved per request: those of services that say so, and on a shared loopback any other. */
+function resolvedHosts(model: MeshModel, proxy: Proxy): DnsCache[] {
+  const own = serviceCaches(model.visibleServices(proxy.namespace).values());
+  return sharesLoopback(proxy) ? [...own, anyHostCache] : own;
 }
 
 /** Listener of the HTTP proxy port. Only those that the credentials file names may use it, where there is one. */
@@ -35,7 +47,7 @@ export function httpProxyListener(model: MeshModel, proxy: Proxy, port: number):
               model,
               proxy,
               direction: 'outbound',
-              forwardProxy: shared,
+              resolved: resolvedHosts(model, proxy),
               credentials: proxy.proxyCredentials,
             }),
             side: 'outbound',
@@ -61,7 +73,12 @@ export function connectInsideListener(model: MeshModel, proxy: Proxy): Listener 
           connectionManagerFilter(model, {
             statPrefix: `outbound_${connectInside};`,
             routes: httpProxyRoutes,
-            httpFilters: httpFilters({ model, proxy, direction: 'outbound', forwardProxy: true }),
+            httpFilters: httpFilters({
+              model,
+              proxy,
+              direction: 'outbound',
+              resolved: resolvedHosts(model, proxy),
+            }),
             side: 'outbound',
           }),
         ],

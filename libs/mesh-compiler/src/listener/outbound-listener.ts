@@ -1,11 +1,14 @@
 import {
+  type envoy_config_listener_v3_Filter as Filter,
   type envoy_config_listener_v3_FilterChain as FilterChain,
   type envoy_config_listener_v3_Listener as Listener,
   durationOf,
   enumOf,
+  packAny,
   structOf,
 } from '@lateen/protos';
 import { blackHoleCluster, passthroughCluster } from '../cluster/cluster-name.ts';
+import { serviceCache, serviceCaches } from '../cluster/dns-cache.ts';
 import { configPath } from '../cluster/outbound-cluster.ts';
 import { httpFilters } from '../filter/http-filters.ts';
 import { tcpMixerConfig, usesMixer } from '../filter/mixer.ts';
@@ -33,11 +36,34 @@ export interface OutboundListener {
   readonly port: number;
   /** Name of the routes for HTTP; absent: no HTTP here. */
   readonly routes?: string | undefined;
+  /** Service port of the routes, where it is not the listener's. */
+  readonly routePort?: number;
   readonly tcp: readonly TcpChain[];
   /** HTTP is told from other bytes, which a default chain takes. */
   readonly sniffed: boolean;
   /** Connections that no chain takes go where they were dialled (or nowhere, under REGISTRY_ONLY). */
   readonly otherwise: 'passthrough' | 'none';
+}
+
+/** Filters that stock Envoy has for some protocols: statistics of MongoDB, names resolved by SNI. */
+function protocolFilters(proxy: Proxy, chain: TcpChain): Filter[] {
+  const { service, port, serverNames, statPrefix } = chain;
+  if (proxy.features !== undefined || !service || !port) return [];
+  if (port.protocol === 'mongo') {
+    const typedConfig = packAny('envoy.extensions.filters.network.mongo_proxy.v3.MongoProxy', { statPrefix });
+    return [{ name: 'envoy.filters.network.mongo_proxy', typedConfig }];
+  }
+  if (service.resolution !== 'dynamic-dns' || serverNames.length === 0) return [];
+  const config = { dnsCacheConfig: serviceCache(service), portValue: port.number };
+  return [
+    {
+      name: 'envoy.extensions.filters.network.sni_dynamic_forward_proxy',
+      typedConfig: packAny(
+        'envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig',
+        config,
+      ),
+    },
+  ];
 }
 
 /** Filter chain of TCP or TLS connections. */
@@ -52,7 +78,11 @@ export function tcpChain(model: MeshModel, proxy: Proxy, chain: TcpChain): Filte
     : [];
   return {
     ...(Object.keys(match).length > 0 ? { filterChainMatch: match } : {}),
-    filters: [...mixer, tcpProxyFilter(model, { statPrefix: chain.statPrefix, ...chain.target })],
+    filters: [
+      ...mixer,
+      ...protocolFilters(proxy, chain),
+      tcpProxyFilter(model, { statPrefix: chain.statPrefix, ...chain.target }),
+    ],
     transportSocketConnectTimeout: handshake,
     ...(owner &&
     proxy.type === 'sidecar' &&
@@ -89,7 +119,15 @@ export function outboundListener(model: MeshModel, proxy: Proxy, listener: Outbo
         connectionManagerFilter(model, {
           statPrefix: `outbound_${name};`,
           routes,
-          httpFilters: httpFilters({ model, proxy, direction: 'outbound' }),
+          httpFilters: httpFilters({
+            model,
+            proxy,
+            direction: 'outbound',
+            resolved: serviceCaches(
+              model.visibleServices(proxy.namespace).values(),
+              listener.routePort ?? port,
+            ),
+          }),
           side: 'outbound',
         }),
       ],

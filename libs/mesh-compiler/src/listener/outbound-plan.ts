@@ -19,8 +19,6 @@ const loopback = '127.0.0.1';
 
 /** One listener to be, and the route configuration that it asks for. */
 export interface PlannedListener extends OutboundListener {
-  /** Service port of the routes, when there are any. */
-  readonly routePort?: number;
   /** Host of the one service that the routes are for; absent: all of the port. */
   readonly routeHost?: string;
 }

@@ -21,6 +21,8 @@ export interface TcpChain {
   readonly statPrefix: string;
   readonly owner: VirtualService | undefined;
   readonly service: Service | undefined;
+  /** Port of the service, where the chain goes straight to one. */
+  readonly port?: ServicePort;
 }
 
 /** What the chains are built for. */
@@ -111,7 +113,15 @@ export function tcpChains(owner: VirtualService, scope: TcpScope): TcpChain[] {
 /** Chain straight to a service port. */
 export function serviceChain(service: Service, port: ServicePort, serverNames: readonly string[]): TcpChain {
   const cluster = outboundClusterName(port.number, '', service.host);
-  return { serverNames, subnets: [], target: { cluster }, statPrefix: cluster, owner: undefined, service };
+  return {
+    serverNames,
+    subnets: [],
+    target: { cluster },
+    statPrefix: cluster,
+    owner: undefined,
+    service,
+    port,
+  };
 }
 
 /** VirtualService that a service's TCP and TLS traffic follows. */
