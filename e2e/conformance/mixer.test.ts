@@ -85,6 +85,44 @@ spec:
     expect((await check()).precondition?.status?.code).toBe(0);
   });
 
+  test('knows the labels of both ends by their WorkloadEntries', async () => {
+    const entry = (name: string, labels: string): string => `
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: ${name}, namespace: default}
+spec: {address: 127.0.0.1, serviceAccount: reviews, labels: ${labels}}
+---`;
+    await running.apply(`${entry('ratings-1', '{app: ratings}')}${entry('reviews-3', '{app: reviews, version: v3}')}
+apiVersion: config.istio.io/v1alpha2
+kind: handler
+metadata: {name: denyreviewsv3handler, namespace: default}
+spec: {compiledAdapter: denier, params: {status: {code: 7, message: Not allowed}}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: instance
+metadata: {name: denyreviewsv3request, namespace: default}
+spec: {compiledTemplate: checknothing}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: denyreviewsv3, namespace: default}
+spec:
+  match: destination.labels["app"] == "ratings" && source.labels["app"]=="reviews" && source.labels["version"] == "v3"
+  actions: [{handler: denyreviewsv3handler, instances: [denyreviewsv3request]}]
+`);
+    const bag = new MutableBag()
+      .set('context.reporter.kind', attribute.string('inbound'))
+      .set('destination.uid', attribute.string('kubernetes://ratings-1.default'))
+      .set('source.uid', attribute.string('kubernetes://reviews-3.default'))
+      .set('source.principal', attribute.string('cluster.local/ns/default/sa/reviews'));
+    const answer = await running.client.unary(
+      methods.mixerCheck,
+      { attributes: compressAttributes(bag), globalWordCount: 222 },
+      { timeoutMs: 2000 },
+    );
+    expect(answer.precondition?.status?.message).toBe('denyreviewsv3handler.denier.default:Not allowed');
+  });
+
   test('refuses a caller without one', async () => {
     const plain = new RpcClient(`127.0.0.1:${running.mixer.port}`, insecureChannel());
     await expect(plain.unary(methods.mixerCheck, {}, { timeoutMs: 2000 })).rejects.toThrow();

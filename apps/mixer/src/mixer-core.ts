@@ -1,3 +1,4 @@
+import type { AttributeSource } from '@lateen/attributes';
 import type { ConfigObject } from '@lateen/config-schema';
 import {
   createRpcServer,
@@ -70,9 +71,12 @@ export function createMixerCore(settings: MixerCoreSettings, ports: MixerCorePor
     stdout: writer('stdout'),
     stderr: writer('stderr'),
   });
-  const rules = () => runtime.current;
+  const judgement = () => {
+    const rules = runtime.current;
+    return rules && { rules, attributes: (source: AttributeSource) => runtime.attributes(source) };
+  };
   const service = (admits: (caller: RpcCaller) => boolean) =>
-    createMixerService({ rules, admits, clock, logger, metrics });
+    createMixerService({ judgement, admits, clock, logger, metrics });
 
   const server = createRpcServer({
     name: 'mixer',

@@ -34,9 +34,10 @@ export interface RunningMixer {
   stop(): Promise<void>;
 }
 
-const collections = ['rules', 'handlers', 'instances', 'attributemanifests'].map(
-  (name) => `istio/policy/v1beta1/${name}`,
-);
+const collections = [
+  ...['rules', 'handlers', 'instances', 'attributemanifests'].map((name) => `istio/policy/v1beta1/${name}`),
+  'istio/networking/v1alpha3/workloadentries',
+];
 
 function snapshotOf(yaml: string, revision: number): McpSnapshot {
   const byCollection = new Map<string, Map<string, ReturnType<typeof toMcpResource>>>(

@@ -1,3 +1,4 @@
+import type { AttributeSource } from '@lateen/attributes';
 import type { ConfigObject } from '@lateen/config-schema';
 import {
   type Handler,
@@ -8,6 +9,7 @@ import {
   type RulesInForce,
 } from '@lateen/mixer-rules';
 import type {
+  istio_networking_v1alpha3_WorkloadEntry,
   istio_policy_v1beta1_AttributeManifest,
   istio_policy_v1beta1_Handler,
   istio_policy_v1beta1_Instance,
@@ -16,6 +18,7 @@ import type {
 import { messageOf } from '@lateen/runtime';
 import type { Adapter, AdapterSurroundings } from '../adapters/adapter.ts';
 import { adapters } from '../adapters/adapters.ts';
+import { WorkloadAttributes } from './workload-attributes.ts';
 
 /** Collections that mixer takes from galley. */
 export const mixerCollections = {
@@ -23,6 +26,7 @@ export const mixerCollections = {
   handlers: 'istio/policy/v1beta1/handlers',
   instances: 'istio/policy/v1beta1/instances',
   manifests: 'istio/policy/v1beta1/attributemanifests',
+  workloads: 'istio/networking/v1alpha3/workloadentries',
 } as const;
 
 interface Running {
@@ -40,6 +44,7 @@ const failureLogIntervalMs = 10_000;
 export class RuleRuntime {
   readonly #rootNamespace: string;
   readonly #surroundings: AdapterSurroundings;
+  readonly #workloads = new WorkloadAttributes();
   #handlers = new Map<string, Running>();
   #current: RulesInForce | undefined;
   #lastFailureAt = Number.NEGATIVE_INFINITY;
@@ -54,9 +59,16 @@ export class RuleRuntime {
     return this.#current;
   }
 
+  /** Attributes as rules see them: with what the mesh's registry knows of both ends. */
+  attributes(source: AttributeSource): AttributeSource {
+    return this.#workloads.over(source);
+  }
+
   /** Takes a configuration, by collection and name. What is wrong with it is logged and counted, the rest holds. */
   apply(objects: ReadonlyMap<string, ReadonlyMap<string, ConfigObject>>): void {
     const { logger, metrics } = this.#surroundings;
+    const workloads = [...(objects.get(mixerCollections.workloads)?.values() ?? [])];
+    this.#workloads.set(workloads as ConfigObject<istio_networking_v1alpha3_WorkloadEntry>[]);
     const resolved = resolveRules(ruleObjects(objects), { adapters });
     for (const { object, path, message } of resolved.problems) logger.warn({ object, path }, message);
     let problems = resolved.problems.length;

@@ -1,5 +1,5 @@
 import { decompressAttributes, TrackedBag } from '@lateen/attributes';
-import { dispatchCheck, dispatchQuota, type RulesInForce } from '@lateen/mixer-rules';
+import { dispatchCheck, dispatchQuota } from '@lateen/mixer-rules';
 import {
   durationOf,
   type istio_mixer_v1_CheckRequest,
@@ -9,6 +9,7 @@ import {
 import { RpcError, rpcStatus } from '@lateen/rpc';
 import { type Logger, messageOf } from '@lateen/runtime';
 import { checkDictionary } from './dictionary.ts';
+import type { Judgement } from './judgement.ts';
 
 /** Quotas that one request may ask for. */
 const mostQuotas = 100;
@@ -19,7 +20,7 @@ const mostQuotas = 100;
  */
 export async function answerCheck(
   request: istio_mixer_v1_CheckRequest,
-  rules: RulesInForce,
+  { rules, attributes }: Judgement,
   logger: Logger,
 ): Promise<istio_mixer_v1_CheckResponse> {
   const globalWordCount = checkDictionary(request.globalWordCount);
@@ -38,8 +39,9 @@ export async function answerCheck(
     );
   }
   const bag = new TrackedBag(decoded.bag);
+  const source = attributes(bag);
   const restore = bag.snapshot();
-  const precondition = await dispatchCheck(rules, bag).catch((error: unknown) => {
+  const precondition = await dispatchCheck(rules, source).catch((error: unknown) => {
     throw new RpcError(rpcStatus.INTERNAL, `performing check operation failed: ${messageOf(error)}`, error);
   });
   precondition.referencedAttributes = bag.referenced({ globalWordCount });
@@ -51,7 +53,7 @@ export async function answerCheck(
     restore();
     const { amount = 0, bestEffort = false } = request.quotas![quota]!;
     const deduplicationId = request.deduplicationId ? `${request.deduplicationId}${quota}` : '';
-    results[quota] = await dispatchQuota(rules, bag, { quota, amount, bestEffort, deduplicationId }).then(
+    results[quota] = await dispatchQuota(rules, source, { quota, amount, bestEffort, deduplicationId }).then(
       (answer) => {
         if (answer.unknown) logger.debug({ quota }, 'nobody knows the quota, it is granted in full');
         return {

@@ -1,14 +1,14 @@
-import type { RulesInForce } from '@lateen/mixer-rules';
 import { methods, type RpcCaller, RpcError, RpcServices, rpcStatus } from '@lateen/rpc';
 import type { Clock, Logger, MetricsRegistry } from '@lateen/runtime';
 import { latencyBucketsMs } from '@lateen/runtime';
 import { answerCheck } from './check.ts';
+import type { Judgement } from './judgement.ts';
 import { takeReport } from './report.ts';
 
 /** What the service answers from. */
 export interface MixerServiceOptions {
-  /** Rules in force; `undefined` while no configuration has come. */
-  readonly rules: () => RulesInForce | undefined;
+  /** What calls are answered from; `undefined` while no configuration has come. */
+  readonly judgement: () => Judgement | undefined;
   /** Is the caller one of ours? The answer of a connection that isn't encrypted is decided by its owner. */
   readonly admits: (caller: RpcCaller) => boolean;
   readonly clock: Clock;
@@ -28,16 +28,16 @@ export function createMixerService(options: MixerServiceOptions): RpcServices {
       latencyBucketsMs,
       { method },
     );
-    return async <A>(caller: RpcCaller, answer: (rules: RulesInForce) => Promise<A>): Promise<A> => {
+    return async <A>(caller: RpcCaller, answer: (judgement: Judgement) => Promise<A>): Promise<A> => {
       if (!options.admits(caller)) {
         throw new RpcError(rpcStatus.UNAUTHENTICATED, 'a client certificate of the mesh is needed');
       }
-      const rules = options.rules();
-      if (!rules) throw new RpcError(rpcStatus.UNAVAILABLE, 'mixer has no configuration yet');
+      const judgement = options.judgement();
+      if (!judgement) throw new RpcError(rpcStatus.UNAVAILABLE, 'mixer has no configuration yet');
       const startedAt = clock.monotonic();
       calls.inc();
       try {
-        return await answer(rules);
+        return await answer(judgement);
       } catch (error) {
         failures.inc();
         throw error;
@@ -50,11 +50,11 @@ export function createMixerService(options: MixerServiceOptions): RpcServices {
   const report = measured('Report');
   return new RpcServices(logger)
     .unary(methods.mixerCheck, (request, caller) =>
-      check(caller, (rules) => answerCheck(request, rules, logger)),
+      check(caller, (judgement) => answerCheck(request, judgement, logger)),
     )
     .unary(methods.mixerReport, (request, caller) =>
-      report(caller, async (rules) => {
-        await takeReport(request, rules);
+      report(caller, async (judgement) => {
+        await takeReport(request, judgement);
         return {};
       }),
     );

@@ -1,9 +1,10 @@
 import { decompressAttributes, type MutableBag } from '@lateen/attributes';
-import { ReportSession, type RulesInForce } from '@lateen/mixer-rules';
+import { ReportSession } from '@lateen/mixer-rules';
 import { enumOf, type istio_mixer_v1_ReportRequest } from '@lateen/protos';
 import { RpcError, rpcStatus } from '@lateen/rpc';
 import { messageOf } from '@lateen/runtime';
 import { checkDictionary } from './dictionary.ts';
+import type { Judgement } from './judgement.ts';
 
 const { INDEPENDENT_ENCODING } = enumOf('istio.mixer.v1.ReportRequest.RepeatedAttributesSemantics');
 
@@ -37,9 +38,12 @@ function recordsOf(request: istio_mixer_v1_ReportRequest): MutableBag[] {
 }
 
 /** Hands a report's records to the handlers. @throws RpcError INTERNAL when one failed. */
-export async function takeReport(request: istio_mixer_v1_ReportRequest, rules: RulesInForce): Promise<void> {
+export async function takeReport(
+  request: istio_mixer_v1_ReportRequest,
+  { rules, attributes }: Judgement,
+): Promise<void> {
   const session = new ReportSession(rules);
-  for (const bag of recordsOf(request)) session.add(bag);
+  for (const bag of recordsOf(request)) session.add(attributes(bag));
   await session.flush().catch((error: unknown) => {
     throw new RpcError(rpcStatus.INTERNAL, `performing report operation failed: ${messageOf(error)}`, error);
   });
