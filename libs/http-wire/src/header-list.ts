@@ -275,7 +275,7 @@ export class RequestHeaders extends HeaderList {
     if (name.charCodeAt(0) !== colon) return super.get(name);
     switch (name) {
       case ':method':
-        return this.method;
+        return this.method === '' ? undefined : this.method;
       case ':path':
         return this.path === '' ? undefined : this.path;
       case ':authority':

@@ -160,8 +160,7 @@ export class Http1UpstreamConnection implements Exchange, ResponseSink {
   #read(bytes: Buffer): void {
     if (this.#events === undefined) return this.close(); // nobody asked
     const taken = this.#parser.feed(bytes);
-    if (this.#parser.state === 'failed')
-      return this.#reset('protocol error', this.#parser.failure?.message ?? '');
+    if (this.#parser.state === 'failed') return this.#reset('protocol error', '');
     if (!this.#responseDone) return;
     if (taken < bytes.length) this.#keepAlive = false; // surplus bytes must not become the next answer
     this.#finish();
@@ -188,7 +187,8 @@ export class Http1UpstreamConnection implements Exchange, ResponseSink {
   #ended(): void {
     if (this.#events !== undefined && this.#parser.close()) return this.#finish();
     if (this.#events === undefined) return this.close();
-    this.#reset('connection termination', '');
+    // A body that ends before its length is the server's fault, not the network's.
+    this.#reset(this.#parser.state === 'body' ? 'protocol error' : 'connection termination', '');
   }
 
   #gone(): void {

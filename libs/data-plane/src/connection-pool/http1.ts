@@ -11,12 +11,28 @@ interface Pending {
   waiting: boolean;
 }
 
+/** What Envoy's logs say of a connect error. */
+const connectErrors: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'Connection refused',
+  ECONNRESET: 'Connection reset by peer',
+  EHOSTUNREACH: 'No route to host',
+  ENETUNREACH: 'Network is unreachable',
+  ETIMEDOUT: 'Connection timed out',
+  ENOENT: 'No such file or directory',
+};
+
+function transportFailureOf(error: unknown): string {
+  const cause = error instanceof ConnectFailure ? error.cause : error;
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  if (Object.hasOwn(connectErrors, code)) return `delayed connect error: ${connectErrors[code]}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Reset that a failed connection attempt amounts to, in Envoy's words. */
 export function resetOf(error: unknown): UpstreamReset {
   const failure = error instanceof ConnectFailure ? error : undefined;
   const reason = failure?.reason === 'timeout' ? 'connection timeout' : 'remote connection failure';
-  const transportFailure =
-    reason === 'connection timeout' ? '' : error instanceof Error ? error.message : String(error);
+  const transportFailure = reason === 'connection timeout' ? '' : transportFailureOf(error);
   return { reason, transportFailure, stale: false };
 }
 

@@ -150,7 +150,7 @@ export const mixer: HttpFilterKind = {
           responseTotalSize: record.bytesSent + (responseHeaders ? headBytes(responseHeaders) : 0),
           durationMs: record.endAt - record.begunAt,
           timeMs: record.startedAt + record.endAt - record.begunAt,
-          flags: shortFlags(record.flags),
+          flags: shortFlags(record.flagOrder),
           destinationIp: upstream?.ip,
           destinationPort: upstream?.port,
           grpcStatus: responseHeaders?.get('grpc-status'),

@@ -154,7 +154,7 @@ test.each<[string, Partial<ProxyFixtureOptions>, string, RegExp]>([
     'refused',
     { clusters: [fixedCluster('origin', [1])] },
     '503',
-    /503 UF upstream_reset_before_response_started\{remote_connection_failure\|.+\}/,
+    /503 UF upstream_reset_before_response_started\{remote_connection_failure\|delayed_connect_error:_Connection_refused\}/,
   ],
   [
     'direct response',
@@ -193,7 +193,7 @@ test('timeout: 504 at the time said', async () => {
   const text = await exchange(at, get('/'));
   const took = performance.now() - before;
   expect(took).toBeGreaterThan(190);
-  expect(took).toBeLessThan(400);
+  expect(took).toBeLessThan(800);
   expect([statusOf(text), bodyOf(text)]).toEqual(['504', 'upstream request timeout']);
   expect(log[0]).toContain('504 UT response_timeout');
 });
@@ -347,13 +347,13 @@ test('bytes after a response never become the next answer', async () => {
   expect(bodyOf(await exchange(at, get('/')))).toBe('ok');
 });
 
-test('an upstream that breaks off in the body ends the client connection, flag UC', async () => {
+test('an upstream that breaks off in the body ends the client connection, flag UPE', async () => {
   const port = await rawOrigin((socket) => {
     socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart'));
   });
   const { port: at, log } = await proxy({ clusters: [fixedCluster('origin', [port])] });
   expect(bodyOf(await exchange(at, get('/')))).toBe('part');
-  expect(log[0]).toContain('200 UC upstream_reset_after_response_started{connection_termination}');
+  expect(log[0]).toContain('200 UPE upstream_reset_after_response_started{protocol_error}');
 });
 
 test('a client that goes away frees the upstream, flag DC', async () => {

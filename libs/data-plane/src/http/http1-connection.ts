@@ -32,6 +32,9 @@ function upgradeOf({ headers, upgrade, framing }: Http1Request): string {
   return upgrade === 'h2c' || framing !== 'none' ? '' : upgrade;
 }
 
+/** What Envoy's connection manager refuses, not its codec: no body, no flag. */
+const judgedByManager = new Set(['missing_host_header', 'path_normalization_failed']);
+
 const continueHead = 'HTTP/1.1 100 Continue\r\n\r\n';
 
 /**
@@ -153,15 +156,13 @@ export class Http1Connection implements Downstream, RequestSink {
       if (this.#mode === 'switching') this.#lastResponse = true;
       this.#mode = 'http';
       const bodiless = this.#requestMethod === 'HEAD' || status === 204 || status === 304;
-      if (!bodiless && !headers.has('content-length')) {
-        if (options.end) extra = 'content-length: 0\r\n';
-        else if (this.#requestMinor === 1) {
-          this.#chunked = true;
-          extra = 'transfer-encoding: chunked\r\n';
-        } else this.#lastResponse = true;
-      }
-      if (this.#lastResponse) extra += 'connection: close\r\n';
-      else if (this.#requestMinor === 0) extra += 'connection: keep-alive\r\n';
+      const unframed = !bodiless && !headers.has('content-length');
+      this.#chunked = unframed && !options.end && this.#requestMinor === 1;
+      if (unframed && !options.end && this.#requestMinor === 0) this.#lastResponse = true;
+      if (this.#lastResponse) extra = 'connection: close\r\n';
+      else if (this.#requestMinor === 0) extra = 'connection: keep-alive\r\n';
+      if (unframed && options.end) extra += 'content-length: 0\r\n';
+      else if (this.#chunked) extra += 'transfer-encoding: chunked\r\n';
     }
     this.#outbox.add(encodeResponseHead(headers, extra));
     if (options.tunnel) this.#openTunnel();
@@ -266,9 +267,10 @@ export class Http1Connection implements Downstream, RequestSink {
   #refuse(reason: WireFailure): void {
     this.#lastResponse = true;
     if (this.#stream) return this.#stream.onProtocolError(reason.details, reason.message);
-    const body = reason.details === 'low_version' ? '' : reasonOf(reason.status);
+    const { status, details } = reason;
+    if (judgedByManager.has(details)) return this.#answerAlone({ status, body: '', details });
     const flags = responseFlag.downstreamProtocolError;
-    this.#answerAlone({ status: reason.status, body, details: reason.details, flags });
+    this.#answerAlone({ status, body: reasonOf(status), details, flags });
   }
 
   #headTimedOut(): void {
@@ -285,6 +287,7 @@ export class Http1Connection implements Downstream, RequestSink {
     this.#requestMethod = 'GET';
     this.#mode = 'http';
     const headers = new RequestHeaders();
+    headers.method = '';
     const record = new StreamRecord(this.#manager.clock.now(), this.#activeAt);
     const stream = (this.#stream = new HttpStream(this.#manager, this, { headers, record, upgrade: '' }));
     stream.refuse(reply);

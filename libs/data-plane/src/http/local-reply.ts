@@ -31,18 +31,18 @@ export function buildLocalReply(reply: LocalReply, request: RequestHeaders): Bui
   if (contentType !== undefined && isGrpcContentType(contentType)) {
     const text = typeof reply.body === 'string' ? reply.body : Buffer.from(reply.body).toString();
     headers.status = 200;
+    reply.edit?.(headers);
     headers.append('content-type', 'application/grpc');
     headers.append('grpc-status', String(reply.grpcStatus ?? grpcOfHttp.get(reply.status) ?? 2));
     if (text !== '') headers.append('grpc-message', grpcMessage(text));
-    reply.edit?.(headers);
     return { headers, body: Buffer.alloc(0) };
   }
   const body = typeof reply.body === 'string' ? Buffer.from(reply.body) : Buffer.from(reply.body);
   headers.status = reply.status;
+  reply.edit?.(headers);
   if (body.length > 0) {
     headers.append('content-length', String(body.length));
     headers.append('content-type', 'text/plain');
   }
-  reply.edit?.(headers);
   return { headers, body };
 }

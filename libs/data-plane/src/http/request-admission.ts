@@ -40,8 +40,9 @@ export function admitRequest(
   if (request.form === 'absolute' && !settings.allowAbsoluteUrl) {
     return { status: 404, body: '', details: 'absolute_path_rejected' };
   }
+  if (request.form === 'asterisk') return { status: 404, body: '', details: 'absolute_path_rejected' };
   normaliseHost(headers, settings, connection.local.port);
-  if (headers.path !== '' && headers.path !== '*') {
+  if (headers.path !== '') {
     const normalised = normalisePath(headers.path, settings.path);
     if (normalised.kind === 'invalid') return { status: 400, body: '', details: 'path_normalization_failed' };
     headers.path = normalised.path;

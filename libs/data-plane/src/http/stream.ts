@@ -113,7 +113,7 @@ export class HttpStream implements RoutedStream, RouteRequest {
     record.virtualHost = decision.virtualHost ?? '';
     if (decision.kind === 'forward') {
       record.routeName = decision.route.name;
-      record.cluster = decision.cluster;
+      if (this.#manager.router.clusters.get(decision.cluster)) record.cluster = decision.cluster;
       this.#limitDuration(
         streamDurationMs(decision.route, this.requestHeaders, this.#manager.settings.maxStreamDurationMs),
       );
@@ -216,7 +216,7 @@ export class HttpStream implements RoutedStream, RouteRequest {
   reply(reply: LocalReply): void {
     if (this.over) return;
     if (this.responseStarted) return this.breakOff(reply.details, reply.flags ?? 0);
-    this.record.flags |= reply.flags ?? 0;
+    this.record.flag(reply.flags ?? 0);
     this.record.details = reply.details;
     this.#routed = true;
     const built = buildLocalReply(reply, this.requestHeaders);
@@ -280,7 +280,7 @@ export class HttpStream implements RoutedStream, RouteRequest {
 
   breakOff(details: string, flags: number): void {
     if (this.over) return;
-    this.record.flags |= flags;
+    this.record.flag(flags);
     this.record.details = details;
     this.#downstream.reset();
     this.#finish();
@@ -347,7 +347,10 @@ export class HttpStream implements RoutedStream, RouteRequest {
 
   #forwardTo(decision: Extract<RouteDecision, { kind: 'forward' }>): void {
     if (this.upgrade !== '' && !this.#upgradeAllowed(decision.route.upgrades)) {
-      return this.reply({ status: 403, body: '', details: 'upgrade_failed' });
+      const edit = (headers: ResponseHeaders): void => {
+        for (const rules of decision.responseHeaders) rules.apply(headers, this);
+      };
+      return this.reply({ status: 403, body: '', details: 'upgrade_failed', edit });
     }
     const { router } = this.#manager;
     const cluster = router.clusters.get(decision.cluster);

@@ -1,4 +1,4 @@
-/** Envoy's response flags as bits, in the order in which logs print them. */
+/** Envoy's response flags as bits. */
 export const responseFlag = {
   noHealthyUpstream: 1 << 0,
   upstreamRequestTimeout: 1 << 1,
@@ -43,19 +43,18 @@ const names: readonly [bit: number, short: string, long: string][] = [
   [responseFlag.noClusterFound, 'NC', 'NoClusterFound'],
 ];
 
-function listOf(flags: number, column: 1 | 2): string {
-  if (flags === 0) return '-';
-  const set = names.filter(([bit]) => (flags & bit) !== 0);
-  return set.map((name) => name[column]).join(',');
+function listOf(flags: readonly number[] | undefined, column: 1 | 2): string {
+  if (flags === undefined) return '-';
+  return flags.map((flag) => names.find(([bit]) => bit === flag)?.[column] ?? '-').join(',');
 }
 
-/** Flags as `%RESPONSE_FLAGS%` prints them, as `UF,URX`; `-` for none. */
-export function shortFlags(flags: number): string {
+/** Flags as `%RESPONSE_FLAGS%` prints them, as `URX,UF`, in the order in which they were set; `-` for none. */
+export function shortFlags(flags: readonly number[] | undefined): string {
   return listOf(flags, 1);
 }
 
 /** Flags as `%RESPONSE_FLAGS_LONG%` prints them. */
-export function longFlags(flags: number): string {
+export function longFlags(flags: readonly number[] | undefined): string {
   return listOf(flags, 2);
 }
 

@@ -48,9 +48,9 @@ export function streamOperator(
     case 'CONNECTION_TERMINATION_DETAILS':
       return orAbsent(record.terminationDetails);
     case 'RESPONSE_FLAGS':
-      return shortFlags(record.flags);
+      return shortFlags(record.flagOrder);
     case 'RESPONSE_FLAGS_LONG':
-      return longFlags(record.flags);
+      return longFlags(record.flagOrder);
     case 'BYTES_RECEIVED':
       return String(record.bytesReceived);
     case 'BYTES_SENT':

@@ -12,6 +12,8 @@ export class StreamRecord {
   protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' = 'HTTP/1.1';
   /** Bits of `responseFlag`. */
   flags = 0;
+  /** The same bits in the order in which they were set: that is how logs print them. */
+  flagOrder: number[] | undefined;
   /** Envoy's response code details; empty while unknown. */
   details = '';
   terminationDetails = '';
@@ -35,7 +37,10 @@ export class StreamRecord {
     this.begunAt = begunAt;
   }
 
+  /** Sets a bit of `responseFlag`; 0 sets none. */
   flag(bit: number): void {
+    if (bit === 0 || (this.flags & bit) !== 0) return;
     this.flags |= bit;
+    (this.flagOrder ??= []).push(bit);
   }
 }

@@ -35,6 +35,7 @@ export interface RouterSurroundings {
 
 /** A stream as the router sees it. */
 export interface RoutedStream extends FilterStream {
+  responseHeaders: ResponseHeaders | undefined;
   readonly routeRequest: RouteRequest;
   /** Protocol asked for by Upgrade, or `CONNECT`; empty for plain requests. */
   readonly upgrade: string;
@@ -100,6 +101,11 @@ export class Forwarder implements PoolWaiter {
     const headers = (this.#headers = stream.requestHeaders);
     this.#counters = around.counters.of(cluster);
     this.#startedAt = around.clock.monotonic();
+    const { globalMs, perTryMs } = takeTimeouts(route, headers);
+    if (around.suppressEnvoyHeaders) headers.delete('x-envoy-expected-rq-timeout-ms');
+    this.#globalMs = globalMs;
+    this.#perTryMs = perTryMs;
+    this.#retry = takeRetryPolicy(route.retry, headers);
     for (const rules of decision.requestHeaders) if (!rules.empty) rules.apply(headers, stream);
     const { routeRequest } = stream;
     this.#hash = route.hash(routeRequest, stream.record.remoteAddress);
@@ -111,11 +117,6 @@ export class Forwarder implements PoolWaiter {
       if (!around.suppressEnvoyHeaders) headers.set('x-envoy-original-path', headers.path);
       headers.path = path;
     }
-    const { globalMs, perTryMs } = takeTimeouts(route, headers);
-    if (around.suppressEnvoyHeaders) headers.delete('x-envoy-expected-rq-timeout-ms');
-    this.#globalMs = globalMs;
-    this.#perTryMs = perTryMs;
-    this.#retry = takeRetryPolicy(route.retry, headers);
     this.#retriesLeft = stream.upgrade === '' ? (this.#retry?.retries ?? 0) : 0;
     this.#body = new RequestBody(this.#retriesLeft > 0);
   }
@@ -188,8 +189,10 @@ export class Forwarder implements PoolWaiter {
   onPoolFailure(reset: UpstreamReset): void {
     this.#ticket = usedTicket;
     const overflow = reset.reason === 'overflow';
-    if (overflow) this.#counters.pendingOverflow.inc();
-    else {
+    if (overflow) {
+      this.#counters.pendingOverflow.inc();
+      this.#stream.record.upstreamHost = '';
+    } else {
       this.#counters.connectFail.inc();
       if (this.#host) this.#cluster.report(this.#host, 'connect-failure');
     }
@@ -230,6 +233,7 @@ export class Forwarder implements PoolWaiter {
     if (!this.#around.suppressEnvoyHeaders && !tunnel) {
       headers.set('x-envoy-upstream-service-time', String(Math.max(0, Math.round(now - this.#startedAt))));
     }
+    this.#stream.responseHeaders = headers;
     this.#applyResponseRules(headers);
     this.#stream.respond(headers, { end, tunnel });
   }
@@ -262,9 +266,9 @@ export class Forwarder implements PoolWaiter {
 
   #rewriteHost(host: string): void {
     const headers = this.#headers;
-    if (this.#route.appendForwardedHost && headers.authority !== host) {
-      headers.append('x-forwarded-host', headers.authority);
-    }
+    if (headers.authority === host) return;
+    if (this.#route.appendForwardedHost) headers.append('x-forwarded-host', headers.authority);
+    if (!this.#around.suppressEnvoyHeaders) headers.set('x-envoy-original-host', headers.authority);
     headers.authority = host;
   }
 
@@ -295,6 +299,7 @@ export class Forwarder implements PoolWaiter {
   #try(): void {
     this.#headSent = false;
     this.#stream.record.attempts += 1;
+    if (this.#retrying && this.#globalMs !== undefined && this.#perTryMs === undefined) this.#tellTimeLeft();
     if (this.#route.includeAttemptCount) {
       this.#headers.set('x-envoy-attempt-count', String(this.#stream.record.attempts));
     }
@@ -321,6 +326,13 @@ export class Forwarder implements PoolWaiter {
         this.#failed({ reason: 'local connection failure', transportFailure, stale: false });
       },
     );
+  }
+
+  /** A later try has less time. */
+  #tellTimeLeft(): void {
+    if (this.#around.suppressEnvoyHeaders) return;
+    const left = this.#globalMs! - (this.#around.clock.monotonic() - this.#startedAt);
+    this.#headers.set('x-envoy-expected-rq-timeout-ms', String(Math.max(1, Math.round(left))));
   }
 
   #send(host: UpstreamHost | undefined): void {

@@ -28,11 +28,9 @@ export function upstreamFailure(
   attempts: number,
 ): { status: number; body: string; details: string; flags: number } {
   const retried = attempts > 1 ? 'retried and the latest ' : '';
-  const transport =
-    reset.transportFailure === '' ? '' : `, transport failure reason: ${reset.transportFailure}`;
   return {
     status: reset.reason === 'protocol error' ? 502 : 503,
-    body: `upstream connect error or disconnect/reset before headers. ${retried}reset reason: ${reset.reason}${transport}`,
+    body: `upstream connect error or disconnect/reset before headers. ${retried}reset reason: ${reset.reason}`,
     details: `upstream_reset_before_response_started{${describeReset(reset)}}`,
     flags: flagOfReset(reset),
   };

@@ -137,6 +137,9 @@ export class RequestParser extends HeadReader<RequestHeaders> {
     const targetStart = (at += 1);
     while (at < length && targetByte[bytes[at]!] === 1) at += 1;
     if (at >= length) return incomplete;
+    if (bytes[at] === 0x23 && at > targetStart) {
+      return this.refuse(failure(400, 'fragment in the request target', 'path_normalization_failed'));
+    }
     if (bytes[at] !== space || at === targetStart) return this.refuse(failure(400, 'invalid request target'));
     const target = latin1(bytes, targetStart, at);
     if (bytes[targetStart] === 0x2f && headers.method !== 'CONNECT') {
