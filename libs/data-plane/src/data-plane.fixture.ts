@@ -29,14 +29,16 @@ export async function startDataPlane(
     ...(more.drainTimeMs === undefined ? {} : { drainTimeMs: more.drainTimeMs }),
   });
   await dataPlane.start();
-  return Object.assign(Object.create(dataPlane) as DataPlane, {
+  return {
+    name: dataPlane.name,
     metrics,
     start: () => dataPlane.start(),
     stop: () => dataPlane.stop(),
-    port: (name: string) => dataPlane.port(name),
     validate: () => dataPlane.validate(),
+    port: (name) => dataPlane.port(name),
+    adminPort: dataPlane.adminPort,
     [Symbol.asyncDispose]: () => dataPlane.stop(),
-  });
+  };
 }
 
 /** A loopback address of a port; 0: any. */
