@@ -47,8 +47,8 @@ export interface MixerCore extends Component {
   readonly plaintextPort: number;
   readonly prometheusPort: number;
   readonly monitoringPort: number;
-  /** Puts a configuration in force, by collection and name. */
-  apply(objects: ReadonlyMap<string, ReadonlyMap<string, ConfigObject>>): void;
+  /** Puts a configuration in force, by collection and name; `changed` as in `@lateen/mcp`'s `ConfigSnapshot`. */
+  apply(objects: ReadonlyMap<string, ReadonlyMap<string, ConfigObject>>, changed?: ReadonlySet<string>): void;
 }
 
 /** Largest Check or Report. Source: istio/istio `mixer/pkg/server/args.go`. */
@@ -152,6 +152,6 @@ export function createMixerCore(settings: MixerCoreSettings, ports: MixerCorePor
     get monitoringPort() {
       return monitoring.port;
     },
-    apply: (objects) => runtime.apply(objects),
+    apply: (objects, changed) => runtime.apply(objects, changed),
   };
 }

@@ -71,9 +71,9 @@ export function createMixer(settings: MixerSettings, ports: MixerPorts): Mixer {
     client: channel,
     collections: Object.values(mixerCollections),
     nodeId: 'mixer',
-    onSnapshot: ({ revision, objects }) => {
-      core.apply(objects);
-      logger.info({ revision }, 'a configuration is in force');
+    onSnapshot: ({ revision, objects, changed }) => {
+      core.apply(objects, changed);
+      logger.debug({ revision }, 'a configuration is in force');
     },
     clock,
     random,

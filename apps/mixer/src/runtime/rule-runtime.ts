@@ -64,11 +64,21 @@ export class RuleRuntime {
     return this.#workloads.over(source);
   }
 
-  /** Takes a configuration, by collection and name. What is wrong with it is logged and counted, the rest holds. */
-  apply(objects: ReadonlyMap<string, ReadonlyMap<string, ConfigObject>>): void {
+  /**
+   * Takes a configuration, by collection and name. What is wrong with it is logged and counted, the rest holds.
+   * `changed` names what is other than before (`collection namespace/name`): workloads come and go without a new look
+   * at the rules.
+   */
+  apply(
+    objects: ReadonlyMap<string, ReadonlyMap<string, ConfigObject>>,
+    changed?: ReadonlySet<string>,
+  ): void {
     const { logger, metrics } = this.#surroundings;
     const workloads = [...(objects.get(mixerCollections.workloads)?.values() ?? [])];
     this.#workloads.set(workloads as ConfigObject<istio_networking_v1alpha3_WorkloadEntry>[]);
+    const workloadsAlone =
+      changed && [...changed].every((name) => name.startsWith(`${mixerCollections.workloads} `));
+    if (this.#current && workloadsAlone) return;
     const resolved = resolveRules(ruleObjects(objects), { adapters });
     for (const { object, path, message } of resolved.problems) logger.warn({ object, path }, message);
     let problems = resolved.problems.length;
