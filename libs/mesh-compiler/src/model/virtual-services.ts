@@ -1,5 +1,6 @@
 import type { ConfigObject } from '@lateen/config-schema';
 import type { istio_networking_v1alpha3_VirtualService as VirtualServiceSpec } from '@lateen/protos';
+import { type DelegateLookup, withDelegates } from './delegates.ts';
 import { fullHost } from './host.ts';
 import { visibleIn } from './service.ts';
 import { objectKey } from './spec.ts';
@@ -39,11 +40,17 @@ function legacyGatewayName(name: string): string {
   return `${namespace}/${short}`;
 }
 
-/** Indexes VirtualServices (the oldest first) by gateway. Delegates (no hosts) are left out. */
+/** Indexes VirtualServices (the oldest first) by gateway. Delegates (no hosts) stand in the routes that name them. */
 export function indexVirtualServices(
   objects: readonly ConfigObject<VirtualServiceSpec>[],
   options: { domainSuffix: string; defaultExportTo: readonly string[] },
 ): VirtualServices {
+  const delegates = new Map(
+    objects
+      .filter(({ spec }) => (spec.hosts ?? []).length === 0)
+      .map(({ metadata, spec }) => [`${metadata.namespace}/${metadata.name}`, spec.http ?? []]),
+  );
+  const find: DelegateLookup = (name, namespace) => delegates.get(`${namespace}/${name}`);
   const byGateway = new Map<string, VirtualService[]>();
   for (const object of objects) {
     const { name, namespace } = object.metadata;
@@ -59,7 +66,9 @@ export function indexVirtualServices(
       shortHosts: hosts,
       hosts: hosts.map((host) => fullHost(host, namespace, options.domainSuffix)),
       gateways: gateways.map((gateway) => gatewayName(gateway, namespace)),
-      spec,
+      spec: (spec.http ?? []).some(({ delegate }) => delegate)
+        ? { ...spec, http: withDelegates(spec.http ?? [], namespace, find) }
+        : spec,
       exportTo: new Set(exportTo.length > 0 ? exportTo : ['*']),
     };
     for (const gateway of new Set(virtualService.gateways)) {

@@ -337,8 +337,6 @@ export function routesOf(owner: VirtualService, scope: RouteScope): Route[] {
   };
   const routes: Route[] = [];
   for (const route of owner.spec.http ?? []) {
-    // Delegates are merged before this point or not at all: a delegating route without its delegate forwards nothing.
-    if (route.delegate) continue;
     const matches = route.match && route.match.length > 0 ? route.match : [undefined];
     for (const match of matches) {
       if (match && !sourceMatches(match, owner.namespace, place)) continue;
