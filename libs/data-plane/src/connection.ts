@@ -54,6 +54,11 @@ export interface DownstreamConnection {
 export interface TerminalFilter {
   readonly kind: 'terminal';
   serve(connection: DownstreamConnection): void;
+  /**
+   * Takes the connections of a filter that it replaces: their next request is served here, so that a change of routes
+   * or policy holds at once on connections that stand. `false`: it can't, they drain instead.
+   */
+  succeed?(previous: TerminalFilter): boolean;
 }
 
 /** A filter before the last: lets the connection pass or has it closed. */

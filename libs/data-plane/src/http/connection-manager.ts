@@ -11,6 +11,7 @@ import { StreamReporter } from '../reporting/stream-reporter.ts';
 import { Http1Connection } from './http1-connection.ts';
 import { compileLocalReplyMap } from './local-reply-map.ts';
 import type { Manager } from './manager.ts';
+import { ManagerSlot } from './manager-slot.ts';
 import { DateHeader } from './response-rules.ts';
 import { compileManagerSettings } from './settings.ts';
 
@@ -21,6 +22,9 @@ interface Shared {
 
 // Pools and counters belong to the data plane, not to one listener: managers of the same surroundings share them.
 const shared = new WeakMap<Surroundings, Shared>();
+
+/** Slots of the managers that were made here: only an HTTP connection manager can take over from another. */
+const slots = new WeakMap<TerminalFilter, ManagerSlot>();
 
 function sharedOf(surroundings: Surroundings): Shared {
   let found = shared.get(surroundings);
@@ -88,8 +92,16 @@ export function createHttpConnectionManager(
     random,
     logger,
   };
-  return {
+  const slot = new ManagerSlot(manager);
+  const filter: TerminalFilter = {
     kind: 'terminal',
-    serve: (connection) => void new Http1Connection(connection, manager),
+    serve: (connection) => void new Http1Connection(connection, slot),
+    succeed(previous) {
+      const old = slots.get(previous);
+      old?.replaceBy(slot);
+      return old !== undefined;
+    },
   };
+  slots.set(filter, slot);
+  return filter;
 }

@@ -19,6 +19,7 @@ import { responseFlag } from '../reporting/response-flags.ts';
 import { StreamRecord } from '../reporting/stream-record.ts';
 import type { Downstream } from './downstream.ts';
 import type { Manager } from './manager.ts';
+import type { ManagerSlot } from './manager-slot.ts';
 import { Outbox } from './outbox.ts';
 import { admitRequest } from './request-admission.ts';
 import { HttpStream } from './stream.ts';
@@ -43,7 +44,10 @@ const continueHead = 'HTTP/1.1 100 Continue\r\n\r\n';
  */
 export class Http1Connection implements Downstream, RequestSink {
   readonly info: ConnectionInfo;
-  readonly #manager: Manager;
+  /** Serves the request under way; the next one gets the newest. */
+  #manager: Manager;
+  readonly #slot: ManagerSlot;
+  readonly #reporter: Manager['reporter'];
   readonly #socket: Socket;
   readonly #parser: RequestParser;
   readonly #outbox: Outbox;
@@ -64,11 +68,16 @@ export class Http1Connection implements Downstream, RequestSink {
   #streamIdleMs: number | undefined;
   #timer: Timer | undefined;
   #headTimer: Timer | undefined;
+  #durationTimer: Timer | undefined;
+  #closeTimer: Timer | undefined;
 
-  constructor(connection: DownstreamConnection, manager: Manager) {
+  constructor(connection: DownstreamConnection, slot: ManagerSlot) {
+    const manager = slot.newest;
     const { settings, clock } = manager;
     this.info = connection.info;
     this.#manager = manager;
+    this.#slot = slot;
+    this.#reporter = manager.reporter;
     this.#draining = connection.draining;
     const socket = (this.#socket = connection.socket);
     this.#outbox = new Outbox(socket, { onFull() {}, onDrain: () => this.#stream?.onWritable() });
@@ -87,7 +96,7 @@ export class Http1Connection implements Downstream, RequestSink {
     socket.on('close', () => this.#gone());
     this.#watch();
     if (settings.maxConnectionDurationMs !== undefined) {
-      clock.after(settings.maxConnectionDurationMs, () => this.#drain());
+      this.#durationTimer = clock.after(settings.maxConnectionDurationMs, () => this.#drain());
     }
     if (this.#draining.aborted) this.#drain();
     else this.#draining.addEventListener('abort', this.#drain, { once: true });
@@ -95,6 +104,7 @@ export class Http1Connection implements Downstream, RequestSink {
   }
 
   onRequest(request: Http1Request): void {
+    this.#manager = this.#slot.newest;
     const { settings, clock } = this.#manager;
     const { headers } = request;
     this.#headTimer?.cancel();
@@ -310,7 +320,8 @@ export class Http1Connection implements Downstream, RequestSink {
     this.#outbox.flush();
     this.#socket.end();
     this.#socket.resume();
-    this.#manager.clock.after(this.#manager.settings.delayedCloseTimeoutMs, () => this.#socket.destroy());
+    const { clock, settings } = this.#manager;
+    this.#closeTimer = clock.after(settings.delayedCloseTimeoutMs, () => this.#socket.destroy());
   }
 
   #ended(): void {
@@ -328,9 +339,11 @@ export class Http1Connection implements Downstream, RequestSink {
     this.#closed = true;
     this.#timer?.cancel();
     this.#headTimer?.cancel();
+    this.#durationTimer?.cancel();
+    this.#closeTimer?.cancel();
     this.#draining.removeEventListener('abort', this.#drain);
     this.#stream?.onDownstreamClosed();
-    this.#manager.reporter.connectionClosed();
+    this.#reporter.connectionClosed();
   }
 
   /** Takes nothing new: the next response says so, and a connection without one is closed after the drain time. */

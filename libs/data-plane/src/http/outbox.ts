@@ -20,6 +20,7 @@ export interface OutboxOwner {
 export class Outbox {
   readonly #socket: Socket;
   readonly #owner: OutboxOwner;
+  readonly #encrypted: boolean;
   #parts: (string | Buffer)[] = [];
   #bytes = 0;
   #scheduled = false;
@@ -28,6 +29,7 @@ export class Outbox {
   constructor(socket: Socket, owner: OutboxOwner) {
     this.#socket = socket;
     this.#owner = owner;
+    this.#encrypted = 'encrypted' in socket;
     socket.on('drain', () => {
       if (!this.#full) return;
       this.#full = false;
@@ -79,13 +81,17 @@ export class Outbox {
   #writeOne(parts: (string | Buffer)[], bytes: number): boolean {
     const only = parts.length === 1 ? parts[0]! : '';
     if (typeof only !== 'string') return this.#socket.write(only);
+    const socket = this.#socket;
+    // TLS and sockets that are behind keep what they are given: that gets memory of its own.
+    const kept = this.#encrypted || socket.writableLength > 0;
+    const target = kept ? Buffer.allocUnsafe(bytes) : scratch;
     let at = 0;
     for (const part of parts) {
-      if (typeof part === 'string') at += scratch.write(part, at, 'latin1');
-      else at += part.copy(scratch, at);
+      if (typeof part === 'string') at += target.write(part, at, 'latin1');
+      else at += part.copy(target, at);
     }
-    const taken = this.#socket.write(scratch.subarray(0, bytes));
-    if (this.#socket.writableLength > 0) scratch = Buffer.allocUnsafeSlow(scratchBytes);
+    const taken = socket.write(kept ? target : target.subarray(0, bytes));
+    if (!kept && socket.writableLength > 0) scratch = Buffer.allocUnsafeSlow(scratchBytes);
     return taken;
   }
 }

@@ -26,6 +26,8 @@ export class ActiveChain {
   readonly name: string;
   /** The chain's config as bytes: equal keys, equal chains. */
   readonly key: string;
+  /** All of it but the last filter: chains that are equal in this may hand connections on. */
+  readonly #connectionKey: string;
   readonly tls: DownstreamTls | undefined;
   readonly gates: readonly GateFilter[];
   readonly terminal: TerminalFilter;
@@ -33,6 +35,8 @@ export class ActiveChain {
   readonly #connections = new Set<Socket>();
   readonly #surroundings: ListenerSurroundings;
   readonly #idle: (() => void)[] = [];
+  /** Chains that this one took over from, as long as connections of theirs stand. */
+  readonly #predecessors = new Set<ActiveChain>();
   #cut: Timer | undefined;
 
   /** @throws LateenError LTN_CONFIG_INVALID naming the field below `path` */
@@ -44,6 +48,7 @@ export class ActiveChain {
     if (config.useProxyProto?.value) throw invalidConfig(`${path}.use_proxy_proto`, 'is not supported');
     this.name = config.name ?? '';
     this.key = chainKey(config);
+    this.#connectionKey = chainKey({ ...config, filters: config.filters?.slice(0, -1) ?? [] });
     this.#surroundings = surroundings;
     const pipeline = compilePipeline(
       config.filters ?? [],
@@ -61,7 +66,28 @@ export class ActiveChain {
   }
 
   get connections(): number {
-    return this.#connections.size;
+    let count = this.#connections.size;
+    for (const predecessor of this.#predecessors) count += predecessor.connections;
+    return count;
+  }
+
+  /**
+   * Takes over from a chain that differs in its last filter alone: its connections stand, and their next request is
+   * served by this one's. `false`: it can't, that chain has to drain.
+   */
+  succeed(previous: ActiveChain): boolean {
+    if (previous.#connectionKey !== this.#connectionKey) return false;
+    if (!this.terminal.succeed?.(previous.terminal)) return false;
+    for (const chain of [previous, ...previous.#predecessors]) {
+      if (chain.#connections.size === 0) continue;
+      this.#predecessors.add(chain);
+      chain.#idle.push(() => this.#predecessors.delete(chain));
+    }
+    previous.#predecessors.clear();
+    // A handshake under way still needs its certificates.
+    if (previous.#connections.size === 0) previous.tls?.dispose();
+    else previous.#idle.push(() => previous.tls?.dispose());
+    return true;
   }
 
   /** Counts a connection until it closes. */
@@ -75,6 +101,11 @@ export class ActiveChain {
 
   /** Lets connections finish, cuts those that remain after the drain time. Resolves when the last one is gone. */
   drain(drainTimeMs = this.#surroundings.drainTimeMs): Promise<void> {
+    const before = [...this.#predecessors].map((chain) => chain.drain(drainTimeMs));
+    return Promise.all([this.#drainOwn(drainTimeMs), ...before]).then(() => {});
+  }
+
+  #drainOwn(drainTimeMs: number): Promise<void> {
     this.#draining.abort();
     if (this.#connections.size === 0) {
       this.tls?.dispose();

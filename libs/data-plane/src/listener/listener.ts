@@ -135,12 +135,20 @@ export class Listener {
     });
   }
 
-  /** Takes a new config of the same address. Chains that it no longer has drain. */
+  /**
+   * Takes a new config of the same address. Connections of a chain that it no longer has go on in the chain that takes
+   * its place, or drain where none can.
+   */
   update(compiled: CompiledListener): void {
     const previous = this.#compiled;
     this.#compiled = compiled;
     const kept = new Set(compiled.chains.values());
-    for (const chain of new Set(previous.chains.values())) if (!kept.has(chain)) void chain.drain();
+    const before = new Set(previous.chains.values());
+    const added = [...kept].filter((chain) => !before.has(chain));
+    for (const chain of before) {
+      if (kept.has(chain) || added.some((heir) => heir.succeed(chain))) continue;
+      void chain.drain();
+    }
   }
 
   /** Stops accepting. Connections go on. */
@@ -192,11 +200,12 @@ export class Listener {
   }
 
   async #serve(raw: Socket): Promise<void> {
-    const compiled = this.#compiled;
     const local = { address: plainAddress(raw.localAddress), port: raw.localPort ?? 0 };
     const remote = { address: plainAddress(raw.remoteAddress), port: raw.remotePort ?? 0 };
-    let seen = await this.#inspect(raw, compiled, local.port);
+    let seen = await this.#inspect(raw, this.#compiled, local.port);
     if (!seen) return;
+    // An update may have come during the inspection: the chain is chosen among those in force now.
+    const compiled = this.#compiled;
     const choice = compiled.choose({
       destination: local,
       directSource: remote.address,
