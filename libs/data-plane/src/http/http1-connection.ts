@@ -321,6 +321,7 @@ export class Http1Connection implements Downstream, RequestSink {
     this.#socket.end();
     this.#socket.resume();
     const { clock, settings } = this.#manager;
+    if (settings.delayedCloseTimeoutMs === 0) return this.#socket.destroySoon();
     this.#closeTimer = clock.after(settings.delayedCloseTimeoutMs, () => this.#socket.destroy());
   }
 
