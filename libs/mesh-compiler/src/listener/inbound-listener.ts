@@ -87,7 +87,8 @@ function portRange(port: number): PortPredicate {
   return { destinationPortRange: { start: port, end: port + 1 } };
 }
 
-function disabledOn(ports: readonly number[]): { filterDisabled?: PortPredicate } {
+function disabledOn(unsorted: readonly number[]): { filterDisabled?: PortPredicate } {
+  const ports = unsorted.toSorted((a, b) => a - b);
   const [first] = ports;
   if (first === undefined) return {};
   return {

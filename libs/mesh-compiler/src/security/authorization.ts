@@ -11,6 +11,7 @@ import { messageOf } from '@lateen/runtime';
 import type { Proxy } from '../model/proxy.ts';
 import { selects } from '../model/service.ts';
 import { objectKey } from '../model/spec.ts';
+import { type Authorizer, authorizerOf } from './external-authorization.ts';
 import { matchNothing, rbacPolicy } from './rbac-policy.ts';
 
 const actions = enumOf('istio.security.v1beta1.AuthorizationPolicy.Action');
@@ -76,7 +77,26 @@ function policiesOf(
   });
 }
 
-/** Rules of the workload's RBAC filters, in their order. CUSTOM policies deny what they match: no authorizer is asked. */
+/** Policies that an external authorizer is asked about, with who it is. */
+export function customPolicies(
+  model: MeshModel,
+  proxy: Proxy,
+  query: { tcp: boolean; problems: CompileProblem[] },
+): (readonly [Authorizer, string, Policy])[] {
+  return model.authorizationPolicies
+    .filter((policy) => policy.spec.action === actions.CUSTOM && appliesTo(model, proxy, policy))
+    .flatMap((policy) => {
+      const authorizer = authorizerOf(model, proxy, policy.spec.provider?.name ?? '');
+      if (!authorizer) return [];
+      const built = policiesOf(model, policy, { ...query, action: actions.CUSTOM });
+      return built.map(([key, rule]) => [authorizer, key, rule] as const);
+    });
+}
+
+/**
+ * Rules of the workload's RBAC filters, in their order. A CUSTOM policy whose authorizer can't be asked denies what it
+ * takes.
+ */
 export function authorizationRules(
   model: MeshModel,
   proxy: Proxy,
@@ -89,9 +109,15 @@ export function authorizationRules(
     let any = false;
     for (const policy of all) {
       const own = policy.spec.action ?? actions.ALLOW;
-      const custom = own === actions.CUSTOM && action === actions.DENY;
+      const asked = authorizerOf(model, proxy, policy.spec.provider?.name ?? '');
+      const custom = own === actions.CUSTOM && action === actions.DENY && !asked;
       if (own !== action && !custom) continue;
       any = true;
+      if (custom) {
+        const object = objectKey('istio/security/v1beta1/authorizationpolicies', policy);
+        const message = `authorizer ${policy.spec.provider?.name ?? ''} can't be asked: what the policy takes is denied`;
+        query.problems.push({ object, message });
+      }
       const built = policiesOf(model, policy, { ...query, action });
       if (policy.metadata.annotations['istio.io/dry-run'] === 'true') dry.push(...built);
       else enforced.push(...built);

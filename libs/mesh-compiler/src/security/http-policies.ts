@@ -6,10 +6,11 @@ import type { MeshModel } from '../model/mesh-model.ts';
 import type { CompileProblem } from '../model/problem.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { objectKey } from '../model/spec.ts';
-import { appliesTo, authorizationRules } from './authorization.ts';
+import { appliesTo, authorizationRules, customPolicies } from './authorization.ts';
+import { customRules, httpAuthorizer } from './external-authorization.ts';
 import { requestAuthentication } from './request-authentication.ts';
 
-/** HTTP filters of the policies for a workload: whose token is it, then audit, deny and allow. */
+/** HTTP filters of the policies for a workload: an external authorizer, whose token it is, then audit, deny and allow. */
 export function securityHttpFilters(model: MeshModel, proxy: Proxy): HttpFilter[] {
   const jwt = requestAuthentication(model, proxy);
   const rbac = authorizationRules(model, proxy, { tcp: false, problems: [] }).map(
@@ -22,7 +23,21 @@ export function securityHttpFilters(model: MeshModel, proxy: Proxy): HttpFilter[
       }),
     }),
   );
+  const custom = customPolicies(model, proxy, { tcp: false, problems: [] });
+  const authorizers = [...new Map(custom.map(([authorizer]) => [authorizer.name, authorizer])).values()];
   return [
+    ...(custom.length > 0
+      ? [
+          {
+            name: 'envoy.filters.http.rbac',
+            typedConfig: packAny('envoy.extensions.filters.http.rbac.v3.RBAC', customRules(custom)),
+          },
+        ]
+      : []),
+    ...authorizers.map((authorizer) => ({
+      name: 'envoy.filters.http.ext_authz',
+      typedConfig: packAny('envoy.extensions.filters.http.ext_authz.v3.ExtAuthz', httpAuthorizer(authorizer)),
+    })),
     ...(jwt
       ? [
           {
