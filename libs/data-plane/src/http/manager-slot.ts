@@ -23,8 +23,8 @@ export class ManagerSlot {
   }
 
   #last(): ManagerSlot {
-    let slot: ManagerSlot = this;
-    while (slot.#next) slot = slot.#next;
-    return slot;
+    let last = this.#next;
+    while (last?.#next) last = last.#next;
+    return last ?? this;
   }
 }
