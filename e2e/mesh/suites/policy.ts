@@ -108,7 +108,7 @@ export function describePolicy(get: () => WholeMesh, figures: Figures): void {
         'Mixer memquota of 5',
         `${result.statuses.get(200) ?? 0} passed, ${result.statuses.get(429) ?? 0} refused with 429 of 20`,
       );
-      expect([...result.statuses.keys()].sort()).toEqual([200, 429]);
+      expect(new Set(result.statuses.keys())).toEqual(new Set([200, 429]));
       expect(result.statuses.get(200)).toBe(5);
       expect(after.status).toBe(200);
     });
@@ -118,7 +118,7 @@ export function describePolicy(get: () => WholeMesh, figures: Figures): void {
       const id = `e2e-${Math.random().toString(36).slice(2)}`;
       await client.send({ url: 'http://details:9080/details/0', headers: { 'x-request-id': id } });
       const reports = await untilReported(get(), id, 2);
-      const kinds = reports.map((line) => /"reporter":"(\w+)"/.exec(line)?.[1]).sort();
+      const kinds = reports.map((line) => /"reporter":"(\w+)"/.exec(line)?.[1] ?? '').toSorted();
       figures.add('Mixer reports of one request', kinds.join(' and '));
       expect(kinds).toEqual(['inbound', 'outbound']);
     });

@@ -111,7 +111,7 @@ export function describeTraffic(get: () => WholeMesh, figures: Figures): void {
       const { statuses } = await client.sendMany({ url: 'http://ratings:9080/ratings/0' }, 2000);
       await get().remove('virtualservices', 'ratings');
       figures.add('abort 25 %', share(statuses.get(418) ?? 0, 2000));
-      expect([...statuses.keys()].sort()).toEqual([200, 418]);
+      expect(new Set(statuses.keys())).toEqual(new Set([200, 418]));
       expect(statuses.get(418)! / 2000).toBeGreaterThan(0.21);
       expect(statuses.get(418)! / 2000).toBeLessThan(0.29);
     });

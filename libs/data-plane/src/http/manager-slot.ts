@@ -11,20 +11,25 @@ export class ManagerSlot {
 
   /** The newest manager, for the next request. */
   get newest(): Manager {
-    const last = this.#last();
+    const last = lastOf(this);
     // Managers in between are let go of: a connection may outlive many of them.
     if (last !== this) this.#next = last;
     return last.#manager;
   }
 
-  /** From now on connections of this slot use `next`. */
-  replaceBy(next: ManagerSlot): void {
-    this.#last().#next = next;
+  /** What took this one's place. */
+  get next(): ManagerSlot | undefined {
+    return this.#next;
   }
 
-  #last(): ManagerSlot {
-    let last = this.#next;
-    while (last?.#next) last = last.#next;
-    return last ?? this;
+  /** From now on connections of this slot use `next`. */
+  replaceBy(next: ManagerSlot): void {
+    lastOf(this).#next = next;
   }
+}
+
+function lastOf(slot: ManagerSlot): ManagerSlot {
+  let last = slot;
+  for (let next = last.next; next; next = next.next) last = next;
+  return last;
 }
