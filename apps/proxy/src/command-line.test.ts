@@ -4,21 +4,9 @@ import { readCommandLine } from './command-line.ts';
 const read = (...args: string[]) => readCommandLine(args, { exitOverride: true });
 
 test('Envoy’s flags are read', () => {
-  const line = read(
-    ...[
-      '-c',
-      'b.yaml',
-      '--config-yaml',
-      '{}',
-      '--mode',
-      'validate',
-      '--concurrency',
-      '2',
-      '--service-node',
-      'n',
-    ],
-    ...['--service-cluster', 'c', '-l', 'warning', '--drain-time-s', '30', '--base-id', '7'],
-  );
+  const text =
+    '-c b.yaml --config-yaml {} --mode validate --concurrency 2 --service-node n --service-cluster c -l warning --drain-time-s 30 --base-id 7';
+  const line = read(...text.split(' '));
   expect(line).toEqual({
     configPath: 'b.yaml',
     configYaml: '{}',

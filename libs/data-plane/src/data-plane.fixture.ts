@@ -92,11 +92,13 @@ export function httpManager(cluster: string): object {
   };
 }
 
-/** Listener filters. */
+/** Listener filter that reads SNI and ALPN. */
 export const tlsInspector = {
   name: 'envoy.filters.listener.tls_inspector',
   typed_config: { '@type': `${types}.filters.listener.tls_inspector.v3.TlsInspector` },
 };
+
+/** Listener filter that tells HTTP from other bytes. */
 export const httpInspector = {
   name: 'envoy.filters.listener.http_inspector',
   typed_config: { '@type': `${types}.filters.listener.http_inspector.v3.HttpInspector` },

@@ -320,11 +320,11 @@ class Server implements DataPlane {
 
   #adminState(): AdminState {
     const { bootstrap } = this.#options;
-    const self = this;
+    const state = (): AdminState['state'] => this.#state;
     return {
       bootstrap,
       get state() {
-        return self.#state;
+        return state();
       },
       clusters: () => this.#clusters.status(),
       listeners: () => this.#listeners.status(),

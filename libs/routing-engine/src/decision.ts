@@ -79,6 +79,9 @@ export interface MirrorPolicy {
   readonly shadowHost: boolean;
 }
 
+/** Says that the request takes the host name of the endpoint that is chosen (`auto_host_rewrite`). */
+export const autoHost: unique symbol = Symbol('auto host');
+
 /** A route that forwards. Everything that doesn't depend on the request is compiled. */
 export interface ForwardRoute {
   readonly name: string;
@@ -98,8 +101,8 @@ export interface ForwardRoute {
   readonly upgrades: ReadonlyMap<string, { readonly enabled: boolean; readonly connectTermination: boolean }>;
   /** Rewritten path (with query); the request's own when no rewrite applies. */
   rewritePath(request: RouteRequest): string;
-  /** New host, `'auto'` for the chosen endpoint's host name, or `undefined` to keep it. */
-  rewriteHost(request: RouteRequest): string | 'auto' | undefined;
+  /** New host, `autoHost` for the chosen endpoint's host name, or `undefined` to keep it. */
+  rewriteHost(request: RouteRequest): string | typeof autoHost | undefined;
   /** Hash for consistent balancers; `undefined` when no policy yields one. */
   hash(request: RouteRequest, remoteAddress: string): number | undefined;
   readonly appendForwardedHost: boolean;

@@ -15,7 +15,14 @@ import {
   type envoy_config_route_v3_VirtualHost,
   enumOf,
 } from '@lateen/protos';
-import type { ForwardRoute, MirrorPolicy, RouteDecision, RouteRequest, StreamDuration } from './decision.ts';
+import {
+  autoHost,
+  type ForwardRoute,
+  type MirrorPolicy,
+  type RouteDecision,
+  type RouteRequest,
+  type StreamDuration,
+} from './decision.ts';
 import { compileHashPolicies } from './hash-policy.ts';
 import { compileLevel, type Level, type LevelOptions } from './level.ts';
 import { compileRetryPolicy } from './retry-policy.ts';
@@ -64,7 +71,7 @@ function compileHostRewrite(action: envoy_config_route_v3_RouteAction, path: str
     const literal = action.hostRewriteLiteral;
     return () => literal;
   }
-  if (boolOr(action.autoHostRewrite, false)) return () => 'auto';
+  if (boolOr(action.autoHostRewrite, false)) return () => autoHost;
   if (action.hostRewriteHeader) {
     const name = action.hostRewriteHeader.toLowerCase();
     return ({ headers }) => headers.get(name) || undefined;

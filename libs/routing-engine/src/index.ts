@@ -1,3 +1,4 @@
+export { autoHost } from './decision.ts';
 export type {
   FormatContext,
   ForwardRoute,

@@ -7,7 +7,13 @@ import {
   packAny,
 } from '@lateen/protos';
 import { describe, expect, test } from 'vitest';
-import type { FormatContext, MutableHeaders, RouteDecision, RouteRequest } from './decision.ts';
+import {
+  autoHost,
+  type FormatContext,
+  type MutableHeaders,
+  type RouteDecision,
+  type RouteRequest,
+} from './decision.ts';
 import { compileRouteTable } from './route-table.ts';
 
 const tableName = 'envoy.config.route.v3.RouteConfiguration';
@@ -184,7 +190,7 @@ describe('route match', () => {
 });
 
 describe('path and host', () => {
-  const cases: [object, object, Asked, string, string | undefined][] = [
+  const cases: [object, object, Asked, string, string | typeof autoHost | undefined][] = [
     [{ prefix: '/a/' }, { prefix_rewrite: '/' }, { path: '/a/b?q=/a/' }, '/b?q=/a/', undefined],
     [{ prefix: '/a' }, { prefix_rewrite: '/x' }, { path: '/ab' }, '/xb', undefined],
     [{ prefix: '/A', case_sensitive: false }, { prefix_rewrite: '/x' }, { path: '/ab' }, '/xb', undefined],
@@ -199,7 +205,7 @@ describe('path and host', () => {
       undefined,
     ],
     [{ prefix: '/' }, { host_rewrite_literal: 'b.com' }, {}, '/', 'b.com'],
-    [{ prefix: '/' }, { auto_host_rewrite: true }, {}, '/', 'auto'],
+    [{ prefix: '/' }, { auto_host_rewrite: true }, {}, '/', autoHost],
     [{ prefix: '/' }, { host_rewrite_header: 'X-H' }, { headers: { 'x-h': 'c.com' } }, '/', 'c.com'],
     [{ prefix: '/' }, { host_rewrite_header: 'X-H' }, {}, '/', undefined],
     [

@@ -51,7 +51,7 @@ export class RpcChannels {
   }
 
   close(): void {
-    for (const name of [...this.#channels.keys()]) this.#drop(name);
+    for (const name of this.#channels.keys()) this.#drop(name);
   }
 
   #drop(name: string): void {

@@ -5,48 +5,13 @@ const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 /** Longest request line that is waited for. Bytes. */
 const maxLine = 8192;
 
-const methods: ReadonlySet<string> = new Set([
-  ...[
-    'ACL',
-    'BIND',
-    'CHECKOUT',
-    'CONNECT',
-    'COPY',
-    'DELETE',
-    'GET',
-    'HEAD',
-    'LINK',
-    'LOCK',
-    'MERGE',
-    'MKACTIVITY',
-  ],
-  ...[
-    'MKCALENDAR',
-    'MKCOL',
-    'MOVE',
-    'MSEARCH',
-    'NOTIFY',
-    'OPTIONS',
-    'PATCH',
-    'POST',
-    'PROPFIND',
-    'PROPPATCH',
-    'PURGE',
-  ],
-  ...[
-    'PUT',
-    'REBIND',
-    'REPORT',
-    'SEARCH',
-    'SOURCE',
-    'SUBSCRIBE',
-    'TRACE',
-    'UNBIND',
-    'UNLINK',
-    'UNLOCK',
-    'UNSUBSCRIBE',
-  ],
-]);
+const methods: ReadonlySet<string> = new Set(
+  (
+    'ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE MSEARCH NOTIFY ' +
+    'OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK ' +
+    'UNLOCK UNSUBSCRIBE'
+  ).split(' '),
+);
 const longestMethod = Math.max(...[...methods].map((method) => method.length));
 
 /**

@@ -151,7 +151,7 @@ export class ListenerStore implements OwnListeners {
 
   /** Stops accepting and lets connections finish; they are cut after `drainTimeMs`. */
   async drainAll(drainTimeMs: number): Promise<void> {
-    for (const name of [...this.#warming.keys()]) this.#dropWarming(name);
+    for (const name of this.#warming.keys()) this.#dropWarming(name);
     for (const timer of this.#retries.values()) timer.cancel();
     this.#retries.clear();
     const drains = [...this.#active.values()].map(({ listener }) => listener.drain(drainTimeMs));

@@ -1,5 +1,11 @@
 import type { HeaderList, RequestHeaders, ResponseHeaders } from '@lateen/http-wire';
-import type { ForwardRoute, RetryPolicy, RouteDecision, RouteRequest } from '@lateen/routing-engine';
+import {
+  autoHost,
+  type ForwardRoute,
+  type RetryPolicy,
+  type RouteDecision,
+  type RouteRequest,
+} from '@lateen/routing-engine';
 import type { Clock, Logger, Random, Timer } from '@lateen/runtime';
 import { messageOf } from '@lateen/runtime';
 import type { BalancingContext, ClusterSource, UpstreamCluster, UpstreamHost } from '../cluster/cluster.ts';
@@ -111,8 +117,8 @@ export class Forwarder implements PoolWaiter {
     this.#hash = route.hash(routeRequest, stream.record.remoteAddress);
     const host = route.rewriteHost(routeRequest);
     const path = route.rewritePath(routeRequest);
-    this.#autoHost = host === 'auto';
-    if (host !== undefined && host !== 'auto') this.#rewriteHost(host);
+    this.#autoHost = host === autoHost;
+    if (typeof host === 'string') this.#rewriteHost(host);
     if (path !== headers.path) {
       if (!around.suppressEnvoyHeaders) headers.set('x-envoy-original-path', headers.path);
       headers.path = path;
