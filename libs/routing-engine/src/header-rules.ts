@@ -53,7 +53,7 @@ function putOf(option: envoy_config_core_v3_HeaderValueOption, path: string): Ad
 }
 
 /** No edits. */
-export const noHeaderRules: HeaderRules = { empty: true, apply() {} };
+const noHeaderRules: HeaderRules = { empty: true, apply() {} };
 
 /**
  * Compiles the header edits of one level. `path` is the level's path and `direction` the fields' prefix:

@@ -1,7 +1,7 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { boolOr, invalidConfig, numberOr, refuseFields } from '@lateen/matching';
 import type { envoy_config_cluster_v3_Cluster } from '@lateen/protos';
-import { type Clock, messageOf } from '@lateen/runtime';
+import { messageOf } from '@lateen/runtime';
 import type { InternalListeners } from '../listener/internal-listeners.ts';
 import { ConnectFailure } from './cluster.ts';
 import type { Host } from './host.ts';
@@ -43,12 +43,6 @@ function failureOf(error: unknown): ConnectFailure {
         ? 'timeout'
         : 'unreachable';
   return new ConnectFailure(reason, messageOf(error), error);
-}
-
-/** What connecting needs of the proxy. */
-export interface ConnectorSurroundings {
-  readonly internalListeners: InternalListeners;
-  readonly clock: Clock;
 }
 
 function open(host: Host, options: ConnectorOptions): Socket {

@@ -11,7 +11,7 @@ import { type DnsResolver, dnsFamily } from './dns.ts';
 import { type EndpointSpec, readEndpoints } from './endpoints.ts';
 
 /** A load assignment that changes; `undefined` until it came. */
-export interface EndpointWatch {
+interface EndpointWatch {
   readonly current: envoy_config_endpoint_v3_ClusterLoadAssignment | undefined;
   subscribe(
     listener: (assignment: envoy_config_endpoint_v3_ClusterLoadAssignment | undefined) => void,

@@ -1,5 +1,5 @@
 /** What a ClientHello says before any handshake. */
-export interface ClientHello {
+interface ClientHello {
   /** SNI in lower case; empty without. */
   readonly serverName: string;
   /** ALPN list in the client's order. */

@@ -13,7 +13,7 @@ import { ActiveChain, chainKey, type ListenerSurroundings } from './active-chain
 import { compileListenerFilters, type ListenerFilters } from './listener-filters.ts';
 
 /** What a listener waits for, beside its certificates. */
-export interface RouteNeed {
+interface RouteNeed {
   readonly name: string;
   /** Time after which it listens without them; `undefined`: never. Milliseconds. */
   readonly timeoutMs: number | undefined;

@@ -114,7 +114,7 @@ class InternalSocket extends Duplex {
 }
 
 /** Two connected ends, paused. */
-export function createPair(): [Socket, Socket] {
+function createPair(): [Socket, Socket] {
   const near = new InternalSocket();
   const far = new InternalSocket();
   near.peer = far;

@@ -15,7 +15,7 @@ import {
 } from './tls-material.ts';
 
 /** A finished server-side handshake. */
-export interface AcceptedTls {
+interface AcceptedTls {
   readonly socket: TLSSocket;
   readonly peer: TlsPeer | undefined;
   readonly serverName: string;

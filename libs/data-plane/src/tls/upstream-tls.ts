@@ -8,7 +8,7 @@ import { subjectNames } from './subject-names.ts';
 import { type TlsSurroundings, type WatchedMaterial, watchMaterial } from './tls-material.ts';
 
 /** What differs from connection to connection. */
-export interface HandshakeOptions {
+interface HandshakeOptions {
   /** Takes the place of a `sni` that the context doesn't give (`auto_sni`). */
   readonly serverName: string;
   /** DNS name that the certificate must carry beside what the context demands (`auto_san_validation`). */
