@@ -49,7 +49,8 @@ function typesOf(root: protobuf.Root): Map<string, protobuf.Type | protobuf.Enum
   const types = new Map<string, protobuf.Type | protobuf.Enum>();
   const visit = (space: protobuf.NamespaceBase): void => {
     for (const nested of space.nestedArray) {
-      if (nested instanceof protobuf.Type || nested instanceof protobuf.Enum) types.set(nested.fullName.slice(1), nested);
+      if (nested instanceof protobuf.Type || nested instanceof protobuf.Enum)
+        types.set(nested.fullName.slice(1), nested);
       if (nested instanceof protobuf.Namespace) visit(nested);
     }
   };
@@ -86,8 +87,10 @@ function descriptor(root: protobuf.Root, keep: Set<string> | undefined): unknown
     if (!kept && Object.keys(nested).length === 0) return undefined;
     const result: Record<string, unknown> = {};
     if (isType && kept) {
-      for (const key of ['edition', 'fields', 'oneofs', 'values'] as const) if (json[key]) result[key] = json[key];
-      if (json.fields) result.fields = Object.fromEntries(Object.entries(json.fields).map(([n, f]) => [n, bareField(f)]));
+      for (const key of ['edition', 'fields', 'oneofs', 'values'] as const)
+        if (json[key]) result[key] = json[key];
+      if (json.fields)
+        result.fields = Object.fromEntries(Object.entries(json.fields).map(([n, f]) => [n, bareField(f)]));
     } else if (isType) {
       result.fields = {};
     }
@@ -124,11 +127,13 @@ function interfaces(types: Map<string, protobuf.Type | protobuf.Enum>): string {
   for (const [name, type] of types) {
     if (type instanceof protobuf.Enum) continue;
     out.push(`export interface ${identifier(name)} {`);
-    for (const field of type.fieldsArray) out.push(`  ${JSON.stringify(field.name)}?: ${fieldType(field)} | undefined;`);
+    for (const field of type.fieldsArray)
+      out.push(`  ${JSON.stringify(field.name)}?: ${fieldType(field)} | undefined;`);
     out.push('}', '');
   }
   out.push('/** Full name to message. */', 'export interface Messages {');
-  for (const [name, type] of types) if (type instanceof protobuf.Type) out.push(`  '${name}': ${identifier(name)};`);
+  for (const [name, type] of types)
+    if (type instanceof protobuf.Type) out.push(`  '${name}': ${identifier(name)};`);
   out.push('}', '', '/** Full name to its values. */', 'export interface Enums {');
   for (const [name, type] of types) {
     if (type instanceof protobuf.Enum) {
@@ -145,7 +150,10 @@ const types = typesOf(root);
 const folder = join(here, 'generated');
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'control-plane.json'), JSON.stringify(descriptor(root, undefined)));
-writeFileSync(join(folder, 'data-plane.json'), JSON.stringify(descriptor(root, closure(types, dataPlaneRoots))));
+writeFileSync(
+  join(folder, 'data-plane.json'),
+  JSON.stringify(descriptor(root, closure(types, dataPlaneRoots))),
+);
 writeFileSync(join(folder, 'types.ts'), interfaces(types));
 for (const name of ['data-plane', 'control-plane']) {
   const size = readFileSync(join(folder, `${name}.json`)).length;

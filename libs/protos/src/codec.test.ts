@@ -32,7 +32,10 @@ describe('codec', () => {
   });
 
   test('absent messages and oneof members are undefined, absent lists are empty', () => {
-    const match = decode('envoy.config.route.v3.RouteMatch', encode('envoy.config.route.v3.RouteMatch', { path: '/a' }));
+    const match = decode(
+      'envoy.config.route.v3.RouteMatch',
+      encode('envoy.config.route.v3.RouteMatch', { path: '/a' }),
+    );
     expect(match.prefix).toBeUndefined();
     expect(match.safeRegex).toBeUndefined();
     expect(match.headers).toEqual([]);
@@ -71,12 +74,28 @@ describe('codec', () => {
     });
   });
 
+  test('JSON opens an Any of a type that only the other bundle has', () => {
+    const json = {
+      name: 'x',
+      typedConfig: {
+        '@type': 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua',
+        inlineCode: 'x',
+      },
+    };
+    const filter = fromJson('envoy.config.listener.v3.Filter', json);
+    expect(toJson('envoy.config.listener.v3.Filter', filter)).toEqual(json);
+  });
+
   test('a descriptor tells lists, maps, oneofs and enums apart', () => {
     const fields = describeMessage('istio.networking.v1alpha3.HTTPMatchRequest').fields;
     expect(fields.get('headers')).toMatchObject({ mapKey: 'string', value: { kind: 'message' } });
     expect(fields.get('ignore_uri_case')?.name).toBe('ignoreUriCase');
-    expect(describeMessage('istio.networking.v1alpha3.StringMatch').fields.get('exact')?.oneof).toBe('matchType');
-    expect(describeMessage('istio.networking.v1alpha3.VirtualService').fields.get('http')?.repeated).toBe(true);
+    expect(describeMessage('istio.networking.v1alpha3.StringMatch').fields.get('exact')?.oneof).toBe(
+      'matchType',
+    );
+    expect(describeMessage('istio.networking.v1alpha3.VirtualService').fields.get('http')?.repeated).toBe(
+      true,
+    );
   });
 });
 

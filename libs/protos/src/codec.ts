@@ -1,7 +1,7 @@
 import protojson from 'protobufjs/ext/protojson.js';
 import protobuf from 'protobufjs/light.js';
 import type { Enums, google_protobuf_Any, Messages } from '../generated/types.ts';
-import { lookup } from './root.ts';
+import { lookup, lookupWidest } from './root.ts';
 
 /** Full name of a protobuf message, as `envoy.config.cluster.v3.Cluster`. */
 export type MessageName = keyof Messages;
@@ -51,7 +51,9 @@ export function reflect(name: MessageName): protobuf.Type {
 
 /** Wire bytes of a message. Absent and `undefined` fields are not written. */
 export function encode<N extends MessageName>(name: N, message: Messages[N]): Uint8Array {
-  return reflect(name).encode(message as protobuf.Message).finish();
+  return reflect(name)
+    .encode(message as protobuf.Message)
+    .finish();
 }
 
 /** Message from wire bytes. @throws Error when the bytes are not such a message. */
@@ -66,7 +68,22 @@ export function isMessageName(name: string): name is MessageName {
 
 /** proto3 JSON (camelCase names, enums by name, durations as `"1.5s"`, `Any` opened by `@type`). */
 export function toJson<N extends MessageName>(name: N, message: Messages[N]): unknown {
-  return protojson.toJson(reflect(name), message);
+  return inEither(name, (type) => protojson.toJson(type, message));
+}
+
+/**
+ * Converts with the type that is at hand; where that fails, an `Any` may hold a message of the other bundle, so the
+ * widest bundle is asked before the failure counts.
+ */
+function inEither<T>(name: MessageName, convert: (type: protobuf.Type) => T): T {
+  const type = reflect(name);
+  try {
+    return convert(type);
+  } catch (error) {
+    const wider = lookupWidest(name);
+    if (!(wider instanceof protobuf.Type) || wider === type) throw error;
+    return convert(wider);
+  }
 }
 
 /**
@@ -74,7 +91,7 @@ export function toJson<N extends MessageName>(name: N, message: Messages[N]): un
  * wrong kind.
  */
 export function fromJson<N extends MessageName>(name: N, json: unknown): Messages[N] {
-  return protojson.fromJson(reflect(name), json) as unknown as Messages[N];
+  return inEither(name, (type) => protojson.fromJson(type, json)) as unknown as Messages[N];
 }
 
 /** Packs a message into an `Any` with the `type.googleapis.com/` prefix. */

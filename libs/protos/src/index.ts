@@ -13,6 +13,11 @@ export {
   typeUrl,
   unpackAny,
 } from './codec.ts';
-export { describeMessage, type FieldDescriptor, type FieldKind, type MessageDescriptor } from './descriptor.ts';
+export {
+  describeMessage,
+  type FieldDescriptor,
+  type FieldKind,
+  type MessageDescriptor,
+} from './descriptor.ts';
 export { durationMs, durationOf, timestampMs, timestampOf } from './duration.ts';
 export { type Json, structJson, structOf } from './struct.ts';

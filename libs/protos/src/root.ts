@@ -32,6 +32,13 @@ function find(root: protobuf.Root, name: string): protobuf.Type | protobuf.Enum 
   return found && found.fullName === `.${name}` ? found : undefined;
 }
 
+/** A reflected type of the widest bundle, for JSON whose `Any`s may hold anything. */
+export function lookupWidest(name: string): protobuf.Type | protobuf.Enum | undefined {
+  const index = bundles.length - 1;
+  roots[index] ??= load(bundles[index]!);
+  return find(roots[index], name);
+}
+
 /** A reflected type by full name; loads the control plane's bundle when the data plane's doesn't have it. */
 export function lookup(name: string): protobuf.Type | protobuf.Enum | undefined {
   for (const [index, bundle] of bundles.entries()) {

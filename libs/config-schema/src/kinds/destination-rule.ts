@@ -27,7 +27,7 @@ function validate(spec: istio_networking_v1alpha3_DestinationRule, context: Vali
     if (subset.trafficPolicy) checkTrafficPolicy(subset.trafficPolicy, `${path}.trafficPolicy`, report);
   }
   if (spec.workloadSelector)
-    checkSelectorLabels(spec.workloadSelector.labels, 'spec.workloadSelector', report);
+    checkSelectorLabels(spec.workloadSelector.matchLabels, 'spec.workloadSelector', report);
   checkExportTo(spec.exportTo, context, { ownNamespaceOnly: spec.workloadSelector !== undefined });
 }
 

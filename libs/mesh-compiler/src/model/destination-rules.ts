@@ -35,7 +35,7 @@ function consolidate(
   for (const rule of rules) {
     const { namespace, name } = rule.metadata;
     const { spec } = rule;
-    const selector = spec.workloadSelector?.labels;
+    const selector = spec.workloadSelector?.matchLabels;
     const exportTo = spec.exportTo && spec.exportTo.length > 0 ? spec.exportTo : options.defaultExportTo;
     const policy: DestinationPolicy = {
       host: fullHost(spec.host ?? '', namespace, options.domainSuffix),
