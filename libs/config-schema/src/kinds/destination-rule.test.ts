@@ -49,7 +49,7 @@ const cases: readonly Case[] = [
   ],
   [
     'a selector and exportTo *',
-    { host: 'a', workloadSelector: { labels: { a: 'b' } }, exportTo: ['*'] },
+    { host: 'a', workloadSelector: { matchLabels: { a: 'b' } }, exportTo: ['*'] },
     ['spec.exportTo'],
   ],
 ];
