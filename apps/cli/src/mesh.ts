@@ -51,16 +51,17 @@ interface Addresses {
   readonly MIXER_PROMETHEUS_ADDRESS: string;
 }
 
-const defaultPorts: Readonly<Record<keyof Addresses, number>> = {
-  CITADEL_ADDRESS: 8060,
-  CITADEL_ADMIN_ADDRESS: 8061,
-  GALLEY_API_ADDRESS: 9876,
-  GALLEY_MCP_ADDRESS: 9901,
-  PILOT_ADDRESS: 15012,
-  PILOT_DEBUG_ADDRESS: 15014,
-  MIXER_ADDRESS: 9091,
-  MIXER_MONITORING_ADDRESS: 15015,
-  MIXER_PROMETHEUS_ADDRESS: 42422,
+/** What listens where by default, by the setting that moves it. */
+const defaultPorts: Readonly<Record<keyof Addresses, { port: number; purpose: string }>> = {
+  CITADEL_ADDRESS: { port: 8060, purpose: 'citadel' },
+  CITADEL_ADMIN_ADDRESS: { port: 8061, purpose: 'citadel’s admin API' },
+  GALLEY_API_ADDRESS: { port: 9876, purpose: 'galley’s API' },
+  GALLEY_MCP_ADDRESS: { port: 9901, purpose: 'galley' },
+  PILOT_ADDRESS: { port: 15_012, purpose: 'pilot' },
+  PILOT_DEBUG_ADDRESS: { port: 15_014, purpose: 'pilot’s debug API' },
+  MIXER_ADDRESS: { port: 9091, purpose: 'mixer' },
+  MIXER_MONITORING_ADDRESS: { port: 15_015, purpose: 'mixer’s monitoring' },
+  MIXER_PROMETHEUS_ADDRESS: { port: 42_422, purpose: 'mixer’s Prometheus adapter' },
 };
 
 const mainOf = (app: string): string =>
@@ -110,7 +111,7 @@ export async function startMesh(plan: MeshPlan, surroundings: Surroundings): Pro
     removeMeshFile(plan.stateFolder);
   };
   try {
-    const addresses = await claimAddresses(plan);
+    const addresses = await claimAddresses(plan, surroundings);
     const gatewayPort = await claimPort(plan.gatewayPort, 'ingress gateway', '--gateway-port');
     const plaintext =
       plan.plaintextXdsPort === undefined
@@ -168,13 +169,15 @@ export async function startMesh(plan: MeshPlan, surroundings: Surroundings): Pro
   }
 }
 
-async function claimAddresses(plan: MeshPlan): Promise<Addresses> {
+async function claimAddresses(plan: MeshPlan, surroundings: Surroundings): Promise<Addresses> {
   const entries = await Promise.all(
-    Object.entries(defaultPorts).map(async ([name, port]) => {
+    Object.entries(defaultPorts).map(async ([name, { port, purpose }]) => {
+      const chosen = surroundings.environment[name];
+      if (chosen) return [name, chosen];
       const claimed =
         plan.ports === 'free'
           ? await freePort()
-          : await claimPort(port, name, `${name}=127.0.0.1:PORT or --free-ports`);
+          : await claimPort(port, purpose, `--free-ports, or set ${name}=127.0.0.1:PORT`);
       return [name, `127.0.0.1:${claimed}`];
     }),
   );
