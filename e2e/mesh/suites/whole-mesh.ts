@@ -2,6 +2,7 @@ import type { MeshForm } from '@lateen/cli';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { Figures } from '../harness/figures.ts';
 import { bringUp, type WholeMesh } from '../harness/whole-mesh.ts';
+import { describeFailPolicy } from './fail-policy.ts';
 import { describePolicy } from './policy.ts';
 import { describeRecovery } from './recovery.ts';
 import { describeScaling } from './scaling.ts';
@@ -27,6 +28,7 @@ export function describeWholeMesh(form: MeshForm): void {
     }, 60_000);
     describeTraffic(get, figures);
     describePolicy(get, figures);
+    describeFailPolicy(get, figures);
     describeSecurity(get, figures);
     describeScaling(get, figures);
     describeRecovery(get, figures);
