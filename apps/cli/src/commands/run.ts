@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { connectMesh } from '../connection.ts';
 import { parseLabels, parseOutbound, parsePort } from '../plan-file.ts';
 import type { CommandContext } from '../program.ts';
@@ -10,6 +11,7 @@ interface RunCommandOptions {
   readonly labels: string;
   readonly port: readonly string[];
   readonly outbound: readonly string[];
+  readonly proxyBinary?: string;
 }
 
 /** Adds `lateen run`. */
@@ -24,11 +26,18 @@ export function addRun({ program, surroundings, action }: CommandContext): void 
     .option('--service-account <name>', 'who the app is', 'default')
     .option('--labels <pairs>', 'labels that Services select by, as app=reviews,version=v1', '')
     .option(
-      '--port <name[:port]...>',
-      'a port of the app: its name tells the protocol, as http or tcp-db:27017',
+      '--port <name[:port]>',
+      'a port of the app: its name tells the protocol, as http or tcp-db:27017; may be repeated',
+      collect,
       [],
     )
-    .option('--outbound <pairs...>', 'open a TCP service on loopback: [HOST:]PORT=LOCAL_PORT', [])
+    .option(
+      '--outbound <pair>',
+      'open a TCP service on loopback: [HOST:]PORT=LOCAL_PORT; may be repeated',
+      collect,
+      [],
+    )
+    .option('--proxy-binary <path>', 'run this proxy as the sidecar instead of Lateen’s own: stock Envoy')
     .passThroughOptions()
     .action(
       action(async (command: string[], options: RunCommandOptions) => {
@@ -46,6 +55,9 @@ export function addRun({ program, surroundings, action }: CommandContext): void 
             environment: {},
             outbound: parseOutbound(options.outbound),
             restart: false,
+            ...(options.proxyBinary === undefined
+              ? {}
+              : { proxyBinary: resolve(surroundings.workingFolder, options.proxyBinary) }),
           },
           {
             ...mesh,
@@ -62,6 +74,11 @@ export function addRun({ program, surroundings, action }: CommandContext): void 
         return workload.stop();
       }),
     );
+}
+
+/** Gathers the values of an option that may be repeated. */
+function collect(value: string, earlier: readonly string[]): readonly string[] {
+  return [...earlier, value];
 }
 
 /** The ports of a workload, a line each. */
