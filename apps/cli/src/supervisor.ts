@@ -45,6 +45,8 @@ export async function supervise(plan: ProcessPlan, ports: SupervisorPorts): Prom
   const lastLines: string[] = [];
   let child: ChildProcess | undefined;
   let stopping = false;
+  /** It was ready once: before that its end is the caller's to judge. */
+  let established = false;
   let ready: unknown;
   let settle: (code: number) => void;
   const ended = new Promise<number>((resolve) => (settle = resolve));
@@ -90,7 +92,8 @@ export async function supervise(plan: ProcessPlan, ports: SupervisorPorts): Prom
         );
         if (child !== started) return;
         child = undefined;
-        if (stopping || !plan.restart) return settle(signal ? 128 : (code ?? 1));
+        if (stopping || !plan.restart || !established) return settle(signal ? 128 : (code ?? 1));
+        plan.onLine(`failed (${signal ?? `exit code ${code}`}) and is started again`);
         void again();
       });
       const onTime = (): void => late.cancel();
@@ -120,6 +123,7 @@ export async function supervise(plan: ProcessPlan, ports: SupervisorPorts): Prom
 
   try {
     await launch();
+    established = true;
   } catch (error) {
     await stop();
     throw error;
