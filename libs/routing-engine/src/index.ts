@@ -23,5 +23,5 @@ export { hashText } from './hash-policy.ts';
 export { compileHeaderRules, type HeaderEdits } from './header-rules.ts';
 export type { FilterConfigDecoder } from './level.ts';
 export { compileRetryPolicy } from './retry-policy.ts';
-export { isGrpcContentType } from './route-match.ts';
+export { compileRouteMatch, isGrpcContentType, type MatchOptions, type RouteMatcher } from './route-match.ts';
 export { compileRouteTable, type RouteTableOptions } from './route-table.ts';

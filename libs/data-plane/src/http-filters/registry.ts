@@ -13,6 +13,7 @@ import { dynamicForwardProxy } from './dynamic-forward-proxy.ts';
 import { fault } from './fault.ts';
 import { filterDisabled, type HttpFilter } from './filter.ts';
 import { headerMutation } from './header-mutation.ts';
+import { jwtAuthn } from './jwt-authn.ts';
 import type { HttpFilterKind } from './kind.ts';
 import { mixer } from './mixer.ts';
 import { passThrough } from './pass-through.ts';
@@ -33,10 +34,9 @@ const router = 'envoy.extensions.filters.http.router.v3.Router';
 const routeSwitch = 'envoy.config.route.v3.FilterConfig';
 
 const kinds: ReadonlyMap<string, HttpFilterKind> = new Map(
-  [basicAuth, cors, dynamicForwardProxy, fault, headerMutation, mixer, rbac, ...passThrough].map((kind) => [
-    kind.config,
-    kind,
-  ]),
+  [basicAuth, cors, dynamicForwardProxy, fault, headerMutation, jwtAuthn, mixer, rbac, ...passThrough].map(
+    (kind) => [kind.config, kind],
+  ),
 );
 const kindsOfRoutes: ReadonlyMap<string, HttpFilterKind> = new Map(
   [...kinds.values()].flatMap((kind) => (kind.routeConfig ? [[kind.routeConfig, kind] as const] : [])),
