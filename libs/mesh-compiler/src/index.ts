@@ -13,3 +13,15 @@ export { type InboundPort, parseProxy, type Proxy } from './model/proxy.ts';
 export type { Endpoint, Resolution, Service, ServicePort } from './model/service.ts';
 export type { ConfigSnapshot } from './model/spec.ts';
 export { type ServiceSummary, serviceList } from './service-list.ts';
+export type { SimulatedCall } from './simulator/call.ts';
+export {
+  type EncodedResources,
+  encodeResources,
+  type ReceivedResources,
+} from './simulator/encoded-resources.ts';
+export {
+  createSimulator,
+  type SimulationError,
+  type SimulationResult,
+  type Simulator,
+} from './simulator/simulator.ts';

@@ -1,8 +1,10 @@
-/** Full name of a host as an object in `namespace` means it: a name without dots gets `.NS.svc.SUFFIX`. */
+/**
+ * Full name of a host as an object in `namespace` means it: a name without dots gets `.NS.svc.SUFFIX`, or `.NS` in a
+ * mesh without a suffix.
+ */
 export function fullHost(host: string, namespace: string, domainSuffix: string): string {
-  return host === '*' || host === '' || host.includes('.')
-    ? host
-    : `${host}.${namespace}.svc.${domainSuffix}`;
+  if (host === '*' || host === '' || host.includes('.')) return host;
+  return domainSuffix === '' ? `${host}.${namespace}` : `${host}.${namespace}.svc.${domainSuffix}`;
 }
 
 /** Is every name that `inner` stands for covered by `outer`? Either may start with `*`. */
