@@ -196,6 +196,15 @@ export class HeaderList {
     this.#spellings?.push(spelling);
   }
 
+  /** Takes over a field that a codec has judged: a lower-case token, and a value without CR, LF and NUL. */
+  adopt(name: string, value: string): void {
+    this.#names.push(name);
+    this.#values.push(value);
+    this.#starts.push(-1);
+    this.#ends.push(0);
+    this.#spellings?.push(undefined);
+  }
+
   /** The text that the places given to `take` are in. */
   bindSource(source: string): void {
     this.#source = source;
