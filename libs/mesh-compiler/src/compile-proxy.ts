@@ -5,6 +5,7 @@ import type {
   envoy_config_route_v3_RouteConfiguration as RouteConfiguration,
 } from '@lateen/protos';
 import {
+  anyHost,
   blackHole,
   connectInsideCluster,
   forwardProxy,
@@ -31,7 +32,7 @@ import type { MeshModel } from './model/mesh-model.ts';
 import type { ResourceCollector } from './resource-collector.ts';
 import { attempt, type CompileProblem } from './model/problem.ts';
 import { type Proxy, sharesLoopback } from './model/proxy.ts';
-import { allowsAny, portRouteConfiguration } from './route/route-configuration.ts';
+import { allowsAny, portRouteConfiguration, resolvesAny } from './route/route-configuration.ts';
 import { policyProblems } from './security/http-policies.ts';
 import { httpProxyConfiguration, httpProxyRoutes } from './route/http-proxy-routes.ts';
 
@@ -49,7 +50,7 @@ export interface ProxyResources {
 const proxyObject = 'proxy';
 
 function targetsOf(model: MeshModel, proxy: Proxy): OutboundTarget[] {
-  return [...model.visibleServices(proxy.namespace).values()].flatMap((service) => {
+  return [...model.scope(proxy).services.values()].flatMap((service) => {
     const rule = model.destinationRules.find(proxy, service);
     return service.ports
       .filter(({ protocol }) => protocol !== 'udp')
@@ -92,10 +93,11 @@ function compileFixedClusters(model: MeshModel, proxy: Proxy, into: ResourceColl
   if (proxy.type === 'sidecar') {
     if (sharesLoopback(proxy)) {
       add(clusters, connectInsideCluster(model));
-      if (allowsAny(model)) add(clusters, forwardProxy(model, proxy));
+      if (allowsAny(model, proxy)) add(clusters, forwardProxy(model, proxy));
       for (const inbound of proxy.inbound ?? []) add(clusters, localInbound(model, proxy, inbound));
     } else {
       add(clusters, passthrough(model, proxy), inboundPassthrough(model, proxy));
+      if (resolvesAny(model, proxy)) add(clusters, anyHost(model, proxy));
       if (proxy.interception !== 'none') {
         for (const [port, instances] of instancesByPort(model.instances(proxy))) {
           add(clusters, redirectedInbound(model, proxy, { port, instances }));
@@ -111,13 +113,14 @@ function compileFixedClusters(model: MeshModel, proxy: Proxy, into: ResourceColl
 }
 
 function compileOutbound(model: MeshModel, proxy: Proxy, into: ResourceCollector): void {
-  const services = model.visibleServices(proxy.namespace);
+  const { imported } = model.scope(proxy);
   for (const plan of planOutbound(model, proxy)) {
-    const { routes: name, routePort, routeHost } = plan;
+    const { routes: name, routePort, routeHost, egress } = plan;
     attempt(into.problems, proxyObject, () => add(into.listeners, outboundListener(model, proxy, plan)));
-    if (name !== undefined && routePort !== undefined) {
+    // Of two listeners of one port the first, that of a Sidecar's own entry, says what its routes are.
+    if (name !== undefined && routePort !== undefined && !into.routes.has(name)) {
       const only = routeHost === undefined ? {} : { only: routeHost };
-      const query = { name, port: routePort, services, problems: into.problems, ...only };
+      const query = { name, port: routePort, egress, problems: into.problems, ...only };
       add(into.routes, portRouteConfiguration(model, proxy, query));
     }
   }
@@ -127,7 +130,7 @@ function compileOutbound(model: MeshModel, proxy: Proxy, into: ResourceCollector
     if (sharesLoopback(proxy)) add(into.listeners, connectInsideListener(model, proxy));
     into.routes.set(
       httpProxyRoutes,
-      httpProxyConfiguration(model, proxy, { services, port, problems: into.problems }),
+      httpProxyConfiguration(model, proxy, { egress: imported, port, problems: into.problems }),
     );
   }
 }
@@ -141,7 +144,7 @@ function compileSidecar(model: MeshModel, proxy: Proxy, into: ResourceCollector)
       );
     }
   } else if (proxy.interception !== 'none') {
-    add(into.listeners, virtualOutbound(model), virtualInbound(model, proxy));
+    add(into.listeners, virtualOutbound(model, proxy), virtualInbound(model, proxy));
   }
 }
 
@@ -176,7 +179,7 @@ export function compileEndpoints(
   proxy: Proxy,
   clusterNames: Iterable<string>,
 ): ReadonlyMap<string, ClusterLoadAssignment> {
-  const services = model.visibleServices(proxy.namespace);
+  const services = model.scope(proxy).services;
   const found = new Map<string, ClusterLoadAssignment>();
   for (const name of clusterNames) {
     const [direction, port, subset = '', host = ''] = name.split('|');

@@ -21,6 +21,8 @@ export const passthroughCluster = 'PassthroughCluster';
 export const inboundPassthroughCluster = 'InboundPassthroughCluster';
 /** Cluster that resolves the request's own host, on nodes that nothing is redirected to. */
 export const forwardProxyCluster = 'dynamic_forward_proxy';
+/** The same where other HTTP hosts are resolved although connections are redirected (`ALLOW_ANY_DYNAMIC_DNS`). */
+export const anyHostCluster = 'AllowAnyDynamicDNSCluster';
 /** Internal listener that takes the inside of a CONNECT, and the cluster in front of it. */
 export const connectInside = 'connect_http';
 

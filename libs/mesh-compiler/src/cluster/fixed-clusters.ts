@@ -11,6 +11,7 @@ import { type Protocol, protocolByPortName } from '../model/protocol.ts';
 import type { InboundPort, Proxy } from '../model/proxy.ts';
 import { meshClientTls } from '../secret/tls-context.ts';
 import {
+  anyHostCluster,
   blackHoleCluster,
   connectInside,
   forwardProxyCluster,
@@ -64,7 +65,16 @@ export function inboundPassthrough(model: MeshModel, proxy: Proxy): Cluster {
 
 /** Cluster that resolves the host of the request. */
 export function forwardProxy(model: MeshModel, proxy: Proxy): Cluster {
-  const { type: _static, ...base } = staticCluster(forwardProxyCluster, model, []);
+  return resolving(model, proxy, forwardProxyCluster);
+}
+
+/** The same for a sidecar that connections are redirected to. */
+export function anyHost(model: MeshModel, proxy: Proxy): Cluster {
+  return resolving(model, proxy, anyHostCluster);
+}
+
+function resolving(model: MeshModel, proxy: Proxy, name: string): Cluster {
+  const { type: _static, ...base } = staticCluster(name, model, []);
   return {
     ...base,
     lbPolicy: policies.CLUSTER_PROVIDED,

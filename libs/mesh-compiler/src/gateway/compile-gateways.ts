@@ -57,7 +57,7 @@ function streamChains(model: MeshModel, proxy: Proxy, server: GatewayServer): Fi
   const scope: TcpScope = {
     model,
     proxy,
-    services: model.visibleServices(proxy.namespace),
+    services: model.scope(proxy).services,
     gateways: new Set([server.gateway]),
     port: server.port,
   };
@@ -86,7 +86,7 @@ function autoPassthrough(
   query: { server: GatewayServer; into: ResourceCollector },
 ): FilterChain[] {
   const chains: FilterChain[] = [];
-  for (const service of model.visibleServices(proxy.namespace).values()) {
+  for (const service of model.scope(proxy).services.values()) {
     const taken = query.server.hosts.some(
       ({ host, namespace }) =>
         hostCovers(host, service.host) && (namespace === undefined || namespace === service.namespace),

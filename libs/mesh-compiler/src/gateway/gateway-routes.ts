@@ -41,7 +41,7 @@ function gather(
   query: { servers: readonly GatewayServer[]; problems: CompileProblem[] },
 ): Map<string, HostEntry> {
   const entries = new Map<string, HostEntry>();
-  const services = model.visibleServices(proxy.namespace);
+  const services = model.scope(proxy).services;
   const entryOf = (host: string, port: number): HostEntry => {
     const entry = entries.get(host) ?? { host, port, routes: [], sources: [], redirect: false };
     entries.set(host, entry);

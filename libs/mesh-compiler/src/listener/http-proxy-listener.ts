@@ -22,7 +22,7 @@ export function httpProxyPort(model: MeshModel, proxy: Proxy): number | undefine
 
 /** Hosts that are resolved per request: those of services that say so, and on a shared loopback any other. */
 function resolvedHosts(model: MeshModel, proxy: Proxy): DnsCache[] {
-  const own = serviceCaches(model.visibleServices(proxy.namespace).values());
+  const own = serviceCaches(model.scope(proxy).services.values());
   return sharesLoopback(proxy) ? [...own, anyHostCache] : own;
 }
 

@@ -41,6 +41,8 @@ export interface OutboundListener {
   readonly tcp: readonly TcpChain[];
   /** HTTP is told from other bytes, which a default chain takes. */
   readonly sniffed: boolean;
+  /** The port is bound, for everybody to dial; otherwise connections are handed over by their destination. */
+  readonly bound: boolean;
   /** Connections that no chain takes go where they were dialled (or nowhere, under REGISTRY_ONLY). */
   readonly otherwise: 'passthrough' | 'none';
 }
@@ -95,8 +97,8 @@ export function tcpChain(model: MeshModel, proxy: Proxy, chain: TcpChain): Filte
 }
 
 /** Default chain: to the dialled address, or nowhere. */
-function otherwiseChain(model: MeshModel): FilterChain {
-  const cluster = allowsAny(model) ? passthroughCluster : blackHoleCluster;
+function otherwiseChain(model: MeshModel, proxy: Proxy): FilterChain {
+  const cluster = allowsAny(model, proxy) ? passthroughCluster : blackHoleCluster;
   return {
     name: 'PassthroughFilterChain',
     filterChainMatch: {},
@@ -106,9 +108,8 @@ function otherwiseChain(model: MeshModel): FilterChain {
 
 /** Outbound listener of a service port or of an address. */
 export function outboundListener(model: MeshModel, proxy: Proxy, listener: OutboundListener): Listener {
-  const { address, port, routes, tcp, sniffed } = listener;
+  const { address, port, routes, tcp, sniffed, bound } = listener;
   const name = `${address}_${port}`;
-  const bound = proxy.interception === 'none';
   const chains: FilterChain[] = [];
   if (routes !== undefined) {
     chains.push({
@@ -123,10 +124,7 @@ export function outboundListener(model: MeshModel, proxy: Proxy, listener: Outbo
             model,
             proxy,
             direction: 'outbound',
-            resolved: serviceCaches(
-              model.visibleServices(proxy.namespace).values(),
-              listener.routePort ?? port,
-            ),
+            resolved: serviceCaches(model.scope(proxy).services.values(), listener.routePort ?? port),
           }),
           side: 'outbound',
         }),
@@ -143,7 +141,7 @@ export function outboundListener(model: MeshModel, proxy: Proxy, listener: Outbo
     onlyOpen ? undefined : chains[open],
   ];
   const fallback =
-    unmatched ?? (onlyOpen || listener.otherwise === 'none' ? undefined : otherwiseChain(model));
+    unmatched ?? (onlyOpen || listener.otherwise === 'none' ? undefined : otherwiseChain(model, proxy));
   return {
     name,
     address: { socketAddress: { address, portValue: port } },
@@ -162,9 +160,9 @@ export function outboundListener(model: MeshModel, proxy: Proxy, listener: Outbo
 }
 
 /** `virtualOutbound`: takes all of a redirected workload's connections and hands them to the listener of their address. */
-export function virtualOutbound(model: MeshModel): Listener {
+export function virtualOutbound(model: MeshModel, proxy: Proxy): Listener {
   const port = model.mesh.proxyListenPort || 15001;
-  const cluster = allowsAny(model) ? passthroughCluster : blackHoleCluster;
+  const cluster = allowsAny(model, proxy) ? passthroughCluster : blackHoleCluster;
   return {
     name: 'virtualOutbound',
     address: { socketAddress: { address: '0.0.0.0', portValue: port } },

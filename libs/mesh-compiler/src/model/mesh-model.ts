@@ -14,6 +14,7 @@ import type { Proxy } from './proxy.ts';
 import { type Endpoint, type Service, type ServicePort, visibleIn } from './service.ts';
 import { createServiceRegistry } from './service-registry.ts';
 import { type ConfigSnapshot, findObject, objectsOf } from './spec.ts';
+import { createSidecarScopes, type SidecarScope } from './sidecar-scope.ts';
 import { indexVirtualServices, type VirtualServices } from './virtual-services.ts';
 
 /** How a model is made. */
@@ -54,6 +55,8 @@ export interface MeshModel {
   endpoints(service: Service, port: ServicePort): readonly Endpoint[];
   /** Services that a namespace sees, one per host (its own namespace's first), sorted by host. */
   visibleServices(namespace: string): ReadonlyMap<string, Service>;
+  /** What a proxy sees by its Sidecar, or all that its namespace sees. */
+  scope(proxy: Proxy): SidecarScope;
   /** Service ports that the proxy serves, by its addresses (and its ports when it shares a loopback). */
   instances(proxy: Proxy): readonly ServiceInstance[];
 }
@@ -92,6 +95,22 @@ export function createMeshModel(snapshot: ConfigSnapshot, options: MeshModelOpti
       }
     }
   }
+  const visibleServices = (namespace: string): ReadonlyMap<string, Service> => {
+    const known = byNamespace.get(namespace) ?? visible(registry.services, namespace);
+    byNamespace.set(namespace, known);
+    return known;
+  };
+  const virtualServices = indexVirtualServices(
+    objectsOf(snapshot, 'istio/networking/v1alpha3/virtualservices'),
+    { domainSuffix, defaultExportTo: mesh.defaultVirtualServiceExportTo ?? [] },
+  );
+  const scopes = createSidecarScopes(objectsOf(snapshot, 'istio/networking/v1alpha3/sidecars'), {
+    services: registry.services,
+    virtualServices,
+    rootNamespace,
+    domainSuffix,
+    visibleServices,
+  });
   return {
     revision: snapshot.revision,
     domainSuffix,
@@ -113,20 +132,14 @@ export function createMeshModel(snapshot: ConfigSnapshot, options: MeshModelOpti
         defaultExportTo: mesh.defaultDestinationRuleExportTo ?? [],
       },
     ),
-    virtualServices: indexVirtualServices(objectsOf(snapshot, 'istio/networking/v1alpha3/virtualservices'), {
-      domainSuffix,
-      defaultExportTo: mesh.defaultVirtualServiceExportTo ?? [],
-    }),
+    virtualServices,
     gateways: objectsOf(snapshot, 'istio/networking/v1alpha3/gateways'),
     authorizationPolicies: objectsOf(snapshot, 'istio/security/v1beta1/authorizationpolicies'),
     requestAuthentications: objectsOf(snapshot, 'istio/security/v1beta1/requestauthentications'),
     mixer: indexMixerRules(snapshot),
     endpoints: registry.endpoints,
-    visibleServices(namespace) {
-      const known = byNamespace.get(namespace) ?? visible(registry.services, namespace);
-      byNamespace.set(namespace, known);
-      return known;
-    },
+    visibleServices,
+    scope: (proxy) => scopes.of(proxy),
     instances(proxy) {
       const ports = proxy.inbound && new Set(proxy.inbound.map(({ port }) => port));
       return proxy.addresses

@@ -5,6 +5,7 @@ import type {
   istio_networking_v1alpha3_DestinationRule,
   istio_networking_v1alpha3_Gateway,
   istio_networking_v1alpha3_ServiceEntry,
+  istio_networking_v1alpha3_Sidecar,
   istio_networking_v1alpha3_VirtualService,
   istio_networking_v1alpha3_WorkloadEntry,
   istio_policy_v1beta1_Handler,
@@ -55,6 +56,7 @@ export interface SpecByCollection {
   'istio/networking/v1alpha3/destinationrules': istio_networking_v1alpha3_DestinationRule;
   'istio/networking/v1alpha3/gateways': istio_networking_v1alpha3_Gateway;
   'istio/networking/v1alpha3/serviceentries': istio_networking_v1alpha3_ServiceEntry;
+  'istio/networking/v1alpha3/sidecars': istio_networking_v1alpha3_Sidecar;
   'istio/networking/v1alpha3/workloadentries': istio_networking_v1alpha3_WorkloadEntry;
   'istio/security/v1beta1/peerauthentications': istio_security_v1beta1_PeerAuthentication;
   'istio/security/v1beta1/requestauthentications': istio_security_v1beta1_RequestAuthentication;

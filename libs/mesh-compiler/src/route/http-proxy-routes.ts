@@ -8,6 +8,7 @@ import { attempt, type CompileProblem } from '../model/problem.ts';
 import { isTcp, isTls } from '../model/protocol.ts';
 import { type Proxy, sharesLoopback } from '../model/proxy.ts';
 import type { Service, ServicePort } from '../model/service.ts';
+import type { EgressListener } from '../model/sidecar-scope.ts';
 import { connectRoute } from './connect-route.ts';
 import { otherHosts, outboundConfiguration } from './route-configuration.ts';
 import { tcpChains, tcpOwner, type TcpScope, tlsChains } from './tcp-route.ts';
@@ -22,11 +23,12 @@ const mesh: ReadonlySet<string> = new Set(['mesh']);
 function tunnelRoute(
   model: MeshModel,
   proxy: Proxy,
-  query: { service: Service; port: ServicePort; services: ReadonlyMap<string, Service> },
+  query: { service: Service; port: ServicePort; egress: EgressListener },
 ): Route {
-  const { service, port, services } = query;
+  const { service, port, egress } = query;
+  const { services } = model.scope(proxy);
   const scope: TcpScope = { model, proxy, services, gateways: mesh, port: port.number };
-  const owner = tcpOwner(model, proxy, service);
+  const owner = tcpOwner(egress.virtualServices, service);
   const [chain] = owner
     ? isTls(port.protocol)
       ? tlsChains(owner, service.host, scope)
@@ -64,24 +66,24 @@ function proxyItself(port: number): { name: string; domains: string[]; routes: R
 export function httpProxyConfiguration(
   model: MeshModel,
   proxy: Proxy,
-  query: { services: ReadonlyMap<string, Service>; port: number; problems: CompileProblem[] },
+  query: { egress: EgressListener; port: number; problems: CompileProblem[] },
 ): RouteConfiguration {
-  const { services, problems } = query;
+  const { egress, problems } = query;
   const tunnels = sharesLoopback(proxy);
   const names = (entry: { host: string; service: Service | undefined }, port: number): string[] =>
     withPort(hostNames(entry, proxy.namespace, model.domainSuffix), port);
-  const entries = meshHostRoutes({ model, proxy, services, problems }).map((entry) => ({
+  const entries = meshHostRoutes({ model, proxy, egress, problems }).map((entry) => ({
     name: `${entry.host}:${entry.port}`,
     domains: names(entry, entry.port),
     routes: tunnels ? [connectRoute('connect', { cluster: connectInside }), ...entry.routes] : entry.routes,
   }));
   if (tunnels) {
     entries.unshift(proxyItself(query.port));
-    for (const service of services.values()) {
+    for (const service of egress.services.values()) {
       for (const port of service.ports) {
         if (!isTcp(port.protocol)) continue;
         const route = attempt(problems, service.key, () =>
-          tunnelRoute(model, proxy, { service, port, services }),
+          tunnelRoute(model, proxy, { service, port, egress }),
         );
         if (!route) continue;
         const domains = names({ host: service.host, service }, port.number);

@@ -4,27 +4,42 @@ import {
   type envoy_config_route_v3_RouteConfiguration as RouteConfiguration,
   type envoy_config_route_v3_VirtualHost as VirtualHost,
 } from '@lateen/protos';
-import { forwardProxyCluster, passthroughCluster } from '../cluster/cluster-name.ts';
+import { anyHostCluster, forwardProxyCluster, passthroughCluster } from '../cluster/cluster-name.ts';
 import type { MeshModel } from '../model/mesh-model.ts';
 import type { CompileProblem } from '../model/problem.ts';
 import { type Proxy, sharesLoopback } from '../model/proxy.ts';
-import type { Service } from '../model/service.ts';
+import type { EgressListener } from '../model/sidecar-scope.ts';
 import { connectRoute } from './connect-route.ts';
 import { hostNames, meshHostRoutes, virtualHosts } from './virtual-host.ts';
 
 const modes = enumOf('istio.mesh.v1alpha1.MeshConfig.OutboundTrafficPolicy.Mode');
 const none = { seconds: 0, nanos: 0 };
 
-/** May sidecars call hosts that the registry doesn't know? */
-export function allowsAny(model: MeshModel): boolean {
-  return (model.mesh.outboundTrafficPolicy?.mode ?? modes.ALLOW_ANY) !== modes.REGISTRY_ONLY;
+function outboundMode(model: MeshModel, proxy: Proxy): number {
+  const own = model.scope(proxy).sidecar?.outboundTrafficPolicy;
+  if (own) return own.mode ?? modes.REGISTRY_ONLY;
+  return model.mesh.outboundTrafficPolicy?.mode ?? modes.ALLOW_ANY;
+}
+
+/** May the sidecar call hosts that the registry doesn't know? Its Sidecar says, or else the mesh. */
+export function allowsAny(model: MeshModel, proxy: Proxy): boolean {
+  return outboundMode(model, proxy) !== modes.REGISTRY_ONLY;
+}
+
+/** Are HTTP hosts that the registry doesn't know resolved by the sidecar? */
+export function resolvesAny(model: MeshModel, proxy: Proxy): boolean {
+  return outboundMode(model, proxy) === modes.ALLOW_ANY_DYNAMIC_DNS;
 }
 
 /** Virtual host of every other name: let through, or refused with 502. */
 export function otherHosts(model: MeshModel, proxy: Proxy, options: { connect: boolean }): VirtualHost {
-  const any = allowsAny(model);
+  const any = allowsAny(model, proxy);
   const name = any ? 'allow_any' : 'block_all';
-  const cluster = sharesLoopback(proxy) ? forwardProxyCluster : passthroughCluster;
+  const cluster = sharesLoopback(proxy)
+    ? forwardProxyCluster
+    : resolvesAny(model, proxy)
+      ? anyHostCluster
+      : passthroughCluster;
   const route: Route = any
     ? { name, match: { prefix: '/' }, route: { cluster, timeout: none, maxGrpcTimeout: none } }
     : { name, match: { prefix: '/' }, directResponse: { status: 502 } };
@@ -59,7 +74,7 @@ export function portRouteConfiguration(
   query: {
     name: string;
     port: number;
-    services: ReadonlyMap<string, Service>;
+    egress: EgressListener;
     /** Host of the one service. */
     only?: string;
     problems: CompileProblem[];
@@ -68,7 +83,7 @@ export function portRouteConfiguration(
   const entries = meshHostRoutes({
     model,
     proxy,
-    services: query.services,
+    egress: query.egress,
     problems: query.problems,
     port: query.port,
     ...(query.only === undefined ? {} : { only: query.only }),

@@ -124,9 +124,8 @@ export function serviceChain(service: Service, port: ServicePort, serverNames: r
   };
 }
 
-/** VirtualService that a service's TCP and TLS traffic follows. */
-export function tcpOwner(model: MeshModel, proxy: Proxy, service: Service): VirtualService | undefined {
-  const owners = model.virtualServices.forMesh(proxy.namespace);
+/** VirtualService of `owners` that a service's TCP and TLS traffic follows. */
+export function tcpOwner(owners: readonly VirtualService[], service: Service): VirtualService | undefined {
   return (
     owners.find(({ hosts }) => hosts.includes(service.host)) ??
     owners.find(({ hosts }) => hosts.some((host) => hostCovers(host, service.host)))

@@ -9,6 +9,7 @@ import { attempt, type CompileProblem } from '../model/problem.ts';
 import { isHttp, isSniffed } from '../model/protocol.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Service } from '../model/service.ts';
+import type { EgressListener } from '../model/sidecar-scope.ts';
 import type { VirtualService } from '../model/virtual-services.ts';
 import { defaultRoute, type RouteScope, routesOf } from './http-route.ts';
 
@@ -25,7 +26,8 @@ export interface HostRoutes {
 export interface HostQuery {
   readonly model: MeshModel;
   readonly proxy: Proxy;
-  readonly services: ReadonlyMap<string, Service>;
+  /** What the routes are of. */
+  readonly egress: EgressListener;
   readonly problems: CompileProblem[];
   /** Host of the one service that is built; its destinations are looked up among all. */
   readonly only?: string;
@@ -86,19 +88,20 @@ function foreignHosts(
 export function meshHostRoutes(query: HostQuery): HostRoutes[] {
   const { model, proxy, problems, port: only } = query;
   const services = new Map(
-    [...query.services].filter(
+    [...query.egress.services].filter(
       ([host, service]) =>
         httpPorts(service, only).length > 0 && (query.only === undefined || host === query.only),
     ),
   );
-  const virtualServices = model.virtualServices.forMesh(proxy.namespace);
+  const { virtualServices } = query.egress;
+  const known = model.scope(proxy).services;
   const owners = ownersOf(services.values(), virtualServices);
   const taken = new Set<string>();
   const hosts: HostRoutes[] = [];
   const scopeOf = (port: number): RouteScope => ({
     model,
     proxy,
-    services: query.services,
+    services: known,
     gateways: mesh,
     port,
   });
