@@ -2,16 +2,12 @@ import { type ConfigObject, decodeDocument, definitionOf, parseDocuments } from 
 import type { ConfigSnapshot } from '@lateen/mesh-compiler';
 
 /** Snapshot of YAML documents; an object that names no namespace belongs to `namespace`. */
-export function snapshotOf(text: string, namespace: string): { snapshot: ConfigSnapshot; skipped: string[] } {
+export function snapshotOf(text: string, namespace: string): ConfigSnapshot {
   const objects = new Map<string, Map<string, ConfigObject>>();
-  const skipped: string[] = [];
   for (const document of parseDocuments(text).documents) {
     const decoded = decodeDocument(document);
     const collection = decoded.object && definitionOf(decoded.object)?.collection;
-    if (!decoded.object || !collection) {
-      skipped.push(decoded.skipped ?? decoded.violations.map(({ message }) => message).join('; '));
-      continue;
-    }
+    if (!decoded.object || !collection) continue;
     const { metadata } = decoded.object;
     const object: ConfigObject = {
       ...decoded.object,
@@ -21,5 +17,5 @@ export function snapshotOf(text: string, namespace: string): { snapshot: ConfigS
     known.set(`${object.metadata.namespace}/${object.metadata.name}`, object);
     objects.set(collection, known);
   }
-  return { snapshot: { revision: 1, objects }, skipped };
+  return { revision: 1, objects };
 }

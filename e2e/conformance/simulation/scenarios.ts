@@ -31,16 +31,8 @@ interface Expectation {
 
 interface Row {
   readonly id: string;
-  readonly call: {
-    readonly address?: string;
-    readonly port: number;
-    readonly path?: string;
-    readonly protocol: SimulatedCall['protocol'];
-    readonly tls?: 'plaintext' | 'tls' | 'mtls';
-    readonly alpn?: string;
+  readonly call: Omit<SimulatedCall, 'host' | 'headers' | 'meshSecret'> & {
     readonly hostHeader?: string;
-    readonly sni?: string;
-    readonly mode?: SimulatedCall['mode'];
     readonly mtlsSecretConfigName?: string;
     readonly customListenerValidations?: {
       readonly downstreamTlsCertificateSdsName?: string;
@@ -148,7 +140,7 @@ function* verdicts(): Generator<readonly [string, string | undefined]> {
       data: { mesh: JSON.stringify(mesh) },
     });
     const text = `${scenario.config}\n---\n${scenario.kubeConfig}\n---\n${meshObject}\n`;
-    const { snapshot } = snapshotOf(text, 'default');
+    const snapshot = snapshotOf(text, 'default');
     const model = createMeshModel(snapshot, { domainSuffix: scenario.kubeConfig ? 'cluster.local' : '' });
     const resources = compileProxy(model, proxyOf(scenario));
     const simulator = createSimulator(encodeResources(resources));

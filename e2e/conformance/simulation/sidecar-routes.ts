@@ -25,7 +25,7 @@ function withPortNames(config: string): string {
 }
 
 function failureOf(scenario: Scenario): string | undefined {
-  const { snapshot } = snapshotOf(withPortNames(scenario.config), 'default');
+  const snapshot = snapshotOf(withPortNames(scenario.config), 'default');
   const model = createMeshModel(snapshot, { domainSuffix: 'cluster.local' });
   const { proxyNamespace: namespace } = scenario;
   const proxy = parseProxy({

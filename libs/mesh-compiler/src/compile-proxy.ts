@@ -10,6 +10,7 @@ import {
   connectInsideCluster,
   forwardProxy,
   inboundPassthrough,
+  ingressInbound,
   localInbound,
   mixer,
   passthrough,
@@ -25,7 +26,13 @@ import { effectivePolicy } from './cluster/traffic-policy.ts';
 import { loadAssignment } from './endpoint/load-assignment.ts';
 import { compileGateways } from './gateway/compile-gateways.ts';
 import { connectInsideListener, httpProxyListener, httpProxyPort } from './listener/http-proxy-listener.ts';
-import { instancesByPort, localInboundListener, virtualInbound } from './listener/inbound-listener.ts';
+import { ingressPorts } from './listener/ingress-port.ts';
+import {
+  ingressListeners,
+  instancesByPort,
+  localInboundListener,
+  virtualInbound,
+} from './listener/inbound-listener.ts';
 import { outboundListener, virtualOutbound } from './listener/outbound-listener.ts';
 import { planOutbound } from './listener/outbound-plan.ts';
 import type { MeshModel } from './model/mesh-model.ts';
@@ -98,7 +105,9 @@ function compileFixedClusters(model: MeshModel, proxy: Proxy, into: ResourceColl
     } else {
       add(clusters, passthrough(model, proxy), inboundPassthrough(model, proxy));
       if (resolvesAny(model, proxy)) add(clusters, anyHost(model, proxy));
-      if (proxy.interception !== 'none') {
+      const ingress = ingressPorts(model, proxy);
+      for (const port of ingress ?? []) add(clusters, ingressInbound(model, proxy, port));
+      if (!ingress && proxy.interception !== 'none') {
         for (const [port, instances] of instancesByPort(model.instances(proxy))) {
           add(clusters, redirectedInbound(model, proxy, { port, instances }));
         }
@@ -143,7 +152,9 @@ function compileSidecar(model: MeshModel, proxy: Proxy, into: ResourceCollector)
         add(into.listeners, localInboundListener(model, proxy, inbound)),
       );
     }
-  } else if (proxy.interception !== 'none') {
+  } else {
+    attempt(into.problems, proxyObject, () => add(into.listeners, ...ingressListeners(model, proxy)));
+    if (proxy.interception === 'none') return;
     add(into.listeners, virtualOutbound(model, proxy), virtualInbound(model, proxy));
   }
 }

@@ -1,11 +1,13 @@
 import {
   type envoy_config_cluster_v3_Cluster as Cluster,
+  type envoy_config_core_v3_Metadata as Metadata,
   enumOf,
   type envoy_config_endpoint_v3_LbEndpoint as LbEndpoint,
   packAny,
   structOf,
 } from '@lateen/protos';
 import { isIP } from 'node:net';
+import type { IngressPort } from '../listener/ingress-port.ts';
 import type { MeshModel, ServiceInstance } from '../model/mesh-model.ts';
 import { type Protocol, protocolByPortName } from '../model/protocol.ts';
 import type { InboundPort, Proxy } from '../model/proxy.ts';
@@ -115,11 +117,6 @@ export function redirectedInbound(
 ): Cluster {
   const { port, instances } = served;
   const name = inboundClusterName(port);
-  const services = instances.map(({ service }) => ({
-    host: service.host,
-    name: service.registry === 'kubernetes' ? service.name : service.host,
-    namespace: service.namespace,
-  }));
   return {
     ...staticCluster(name, model, []),
     type: types.ORIGINAL_DST,
@@ -127,11 +124,38 @@ export function redirectedInbound(
     // As long as a duration may be: an idle destination must not be forgotten while it is the only one.
     cleanupInterval: { seconds: 9_223_372_035, nanos: 0 },
     commonLbConfig: {},
-    ...connectionPoolFields(undefined),
-    metadata: { filterMetadata: { istio: structOf({ services }) } },
+    ...connectionPoolFields(model.scope(proxy).sidecar?.spec.inboundConnectionPool),
+    metadata: servicesOf(instances),
     ...inboundHttpFields(proxy, instances[0]?.port.protocol ?? 'tcp'),
     upstreamBindConfig: inboundSource,
   };
+}
+
+/** Cluster of a port that a Sidecar's `ingress` names: the endpoint that it gives. */
+export function ingressInbound(model: MeshModel, proxy: Proxy, port: IngressPort): Cluster {
+  const { endpoint, instances } = port;
+  const address =
+    endpoint.kind === 'pipe'
+      ? { pipe: { path: endpoint.path } }
+      : { socketAddress: { address: endpoint.address, portValue: endpoint.port } };
+  const local = endpoint.kind === 'socket' && endpoint.address.startsWith('127.');
+  return {
+    ...staticCluster(inboundClusterName(port.number), model, [{ endpoint: { address } }]),
+    commonLbConfig: {},
+    ...connectionPoolFields(port.pool),
+    ...(instances.length > 0 ? { metadata: servicesOf(instances) } : {}),
+    ...inboundHttpFields(proxy, port.protocol),
+    ...(local ? {} : { upstreamBindConfig: inboundSource }),
+  };
+}
+
+function servicesOf(instances: readonly ServiceInstance[]): Metadata {
+  const services = instances.map(({ service }) => ({
+    host: service.host,
+    name: service.registry === 'kubernetes' ? service.name : service.host,
+    namespace: service.namespace,
+  }));
+  return { filterMetadata: { istio: structOf({ services }) } };
 }
 
 /** HTTP version towards the workload: HTTP/2 where the port declares it, the caller's where nothing is declared. */

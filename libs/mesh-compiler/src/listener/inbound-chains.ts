@@ -1,8 +1,9 @@
-import type {
-  envoy_config_core_v3_TransportSocket as TransportSocket,
-  envoy_config_listener_v3_Filter as Filter,
-  envoy_config_listener_v3_FilterChain as FilterChain,
-  envoy_config_listener_v3_FilterChainMatch as FilterChainMatch,
+import {
+  type envoy_config_core_v3_TransportSocket as TransportSocket,
+  type envoy_config_listener_v3_Filter as Filter,
+  type envoy_config_listener_v3_FilterChain as FilterChain,
+  type envoy_config_listener_v3_FilterChainMatch as FilterChainMatch,
+  structOf,
 } from '@lateen/protos';
 import { httpFilters } from '../filter/http-filters.ts';
 import { tcpMixerConfig, usesMixer } from '../filter/mixer.ts';
@@ -31,6 +32,12 @@ export interface InboundPortChains {
   readonly match: FilterChainMatch;
   /** Chains for any port: names of their own, and HTTP only where the client announces it. */
   readonly catchAll?: boolean;
+  /** TLS of the port's own that every connection must come with, in place of the mesh's. */
+  readonly terminates?: TransportSocket;
+  /** What the port is called in traces, where no service of that name serves it. */
+  readonly operation?: string;
+  /** Path of the object that asks for the port. */
+  readonly config?: string;
 }
 
 /** ALPNs that only a client with a mesh identity offers; `istio-peer-exchange` is for Istio's own Envoy alone. */
@@ -76,7 +83,8 @@ interface ChainKind {
 
 /** The chains of each kind of port, the most specific first (istio/pilot/pkg/networking/core/listener_inbound.go). */
 function kindsOf(port: InboundPortChains): ChainKind[] {
-  const { mode, kind } = port;
+  const { mode, kind, terminates } = port;
+  if (terminates) return [{ http: kind === 'http', tls: true }];
   const strict = mode === 'strict';
   const plain = mode !== 'strict';
   const mtls = mode !== 'disable';
@@ -112,6 +120,7 @@ export function inboundChains(model: MeshModel, proxy: Proxy, port: InboundPortC
       ...(kind.alpns ? { applicationProtocols: kind.alpns } : {}),
     },
     filters: kind.http ? managerFilters(model, proxy, port) : tcpFilters(model, proxy, port),
-    ...(kind.tls ? { transportSocket: meshTls(model, proxy) } : {}),
+    ...(kind.tls ? { transportSocket: port.terminates ?? meshTls(model, proxy) } : {}),
+    ...(port.config ? { metadata: { filterMetadata: { istio: structOf({ config: port.config }) } } } : {}),
   }));
 }

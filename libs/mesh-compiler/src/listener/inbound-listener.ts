@@ -1,4 +1,5 @@
 import {
+  type envoy_config_listener_v3_FilterChain as FilterChain,
   type envoy_config_listener_v3_Listener as Listener,
   type envoy_config_listener_v3_ListenerFilter as ListenerFilter,
   type envoy_config_listener_v3_ListenerFilterChainMatchPredicate as PortPredicate,
@@ -13,6 +14,7 @@ import { isHttp, isHttp2, isSniffed, type Protocol, protocolByPortName } from '.
 import type { InboundPort, Proxy } from '../model/proxy.ts';
 import { listenerAccessLogs } from './access-log.ts';
 import { blackHoleFilter, httpInspector, tlsInspector } from './filter-chain.ts';
+import { type IngressPort, ingressPorts } from './ingress-port.ts';
 import { inboundChains, type InboundPortChains } from './inbound-chains.ts';
 
 const directions = enumOf('envoy.config.core.v3.TrafficDirection');
@@ -101,7 +103,8 @@ export function virtualInbound(model: MeshModel, proxy: Proxy): Listener {
   const listenPort = model.mesh.proxyInboundListenPort || 15006;
   const byPort = [...instancesByPort(model.instances(proxy))].sort(([a], [b]) => a - b);
   const passthroughMode = model.peerAuthentications.mode(proxy.namespace, proxy.labels, []);
-  const served = byPort.map(([port, instances]): InboundPortChains => {
+  const ingress = ingressPorts(model, proxy);
+  const fromServices = byPort.map(([port, instances]): InboundPortChains => {
     const { port: servicePort, service } = instances[0]!;
     return {
       name: `0.0.0.0_${port}`,
@@ -115,6 +118,7 @@ export function virtualInbound(model: MeshModel, proxy: Proxy): Listener {
       match: { destinationPort: { value: port } },
     };
   });
+  const served = ingress ? ingress.filter(({ own }) => !own).map(({ chains }) => chains) : fromServices;
   const catchAll: InboundPortChains = {
     name: 'virtualInbound',
     statPrefix: `${inboundPassthroughCluster};`,
@@ -129,17 +133,17 @@ export function virtualInbound(model: MeshModel, proxy: Proxy): Listener {
   // A port that only a port-level policy names is passed through like any other, but by its own mode.
   const extra = model.peerAuthentications
     .portsNamed(proxy.namespace, proxy.labels)
-    .filter((port) => !byPort.some(([known]) => known === port))
+    .filter((port) => !served.some(({ match }) => match.destinationPort?.value === port))
     .sort((a, b) => a - b)
     .map((port): InboundPortChains => {
       const mode = model.peerAuthentications.mode(proxy.namespace, proxy.labels, [port]);
       return { ...catchAll, mode, match: { destinationPort: { value: port } } };
     });
   const all = [catchAll, ...extra, ...served];
-  const needsTls = all.some(({ mode }) => mode !== 'disable');
+  const needsTls = all.some(({ mode, terminates }) => mode !== 'disable' || terminates);
   const portOf = ({ match }: InboundPortChains): number => match.destinationPort?.value ?? 0;
   const plainPorts = [...extra, ...served]
-    .filter(({ mode }) => mode === 'disable')
+    .filter(({ mode, terminates }) => mode === 'disable' && !terminates)
     .map(portOf)
     .sort((a, b) => a - b);
   const declared = served.filter(({ kind, mode }) => kind !== 'sniffed' || mode === 'strict').map(portOf);
@@ -170,4 +174,31 @@ export function virtualInbound(model: MeshModel, proxy: Proxy): Listener {
     ],
     ...listenerAccessLogs(model),
   };
+}
+
+/** Listener of a port that a Sidecar wants bound by itself: `BIND_PORT`. */
+function ingressListener(model: MeshModel, port: IngressPort, chains: readonly FilterChain[]): Listener {
+  const { number, bind, chains: shape } = port;
+  const elsewhere = { filterDisabled: { notMatch: portRange(number) } };
+  return {
+    name: shape.name,
+    address: { socketAddress: { address: bind, portValue: number } },
+    trafficDirection: directions.INBOUND,
+    listenerFilters: [
+      ...(shape.mode === 'disable' && !shape.terminates ? [] : [{ ...tlsInspector(), ...elsewhere }]),
+      ...(shape.kind === 'sniffed' ? [{ ...httpInspector(), ...elsewhere }] : []),
+    ],
+    listenerFiltersTimeout: model.mesh.protocolDetectionTimeout ?? durationOf(0),
+    continueOnListenerFiltersTimeout: true,
+    maxConnectionsToAcceptPerSocketEvent: { value: 1 },
+    filterChains: chains,
+    ...listenerAccessLogs(model),
+  };
+}
+
+/** Listeners of all ports that the workload's Sidecar wants bound. */
+export function ingressListeners(model: MeshModel, proxy: Proxy): Listener[] {
+  return (ingressPorts(model, proxy) ?? [])
+    .filter(({ own }) => own)
+    .map((port) => ingressListener(model, port, inboundChains(model, proxy, port.chains)));
 }

@@ -8,13 +8,13 @@ import {
   structOf,
 } from '@lateen/protos';
 import { blackHoleCluster, passthroughCluster } from '../cluster/cluster-name.ts';
-import { serviceCache, serviceCaches } from '../cluster/dns-cache.ts';
+import { anyHostCache, serviceCache, serviceCaches } from '../cluster/dns-cache.ts';
 import { configPath } from '../cluster/outbound-cluster.ts';
 import { httpFilters } from '../filter/http-filters.ts';
 import { tcpMixerConfig, usesMixer } from '../filter/mixer.ts';
 import type { MeshModel } from '../model/mesh-model.ts';
 import type { Proxy } from '../model/proxy.ts';
-import { allowsAny } from '../route/route-configuration.ts';
+import { allowsAny, resolvesAny } from '../route/route-configuration.ts';
 import type { TcpChain } from '../route/tcp-route.ts';
 import { listenerAccessLogs } from './access-log.ts';
 import {
@@ -124,7 +124,10 @@ export function outboundListener(model: MeshModel, proxy: Proxy, listener: Outbo
             model,
             proxy,
             direction: 'outbound',
-            resolved: serviceCaches(model.scope(proxy).services.values(), listener.routePort ?? port),
+            resolved: [
+              ...serviceCaches(model.scope(proxy).services.values(), listener.routePort ?? port),
+              ...(resolvesAny(model, proxy) ? [anyHostCache] : []),
+            ],
           }),
           side: 'outbound',
         }),

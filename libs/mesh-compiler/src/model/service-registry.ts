@@ -232,16 +232,19 @@ export function createServiceRegistry(snapshot: ConfigSnapshot, options: Registr
     );
     found.push(...(services ?? []));
   }
-  const workloads = new Map(found.map(({ service, workloads: ported }) => [service, ported]));
-  const cache = new Map<ServicePort, Map<Service, readonly Endpoint[]>>();
+  // By name, since a Sidecar's scope may hold a copy of a service with some of its ports.
+  const nameOf = ({ key, host }: Service): string => `${key} ${host}`;
+  const workloads = new Map(found.map(({ service, workloads: ported }) => [nameOf(service), ported]));
+  const cache = new Map<ServicePort, Map<string, readonly Endpoint[]>>();
   return {
     services: found.map(({ service }) => service),
     endpoints(service, port) {
-      const known = cache.get(port)?.get(service);
+      const name = nameOf(service);
+      const known = cache.get(port)?.get(name);
       if (known) return known;
-      const endpoints = (workloads.get(service) ?? []).map((ported) => ported(port));
-      const byService = cache.get(port) ?? new Map<Service, readonly Endpoint[]>();
-      byService.set(service, endpoints);
+      const endpoints = (workloads.get(name) ?? []).map((ported) => ported(port));
+      const byService = cache.get(port) ?? new Map<string, readonly Endpoint[]>();
+      byService.set(name, endpoints);
       cache.set(port, byService);
       return endpoints;
     },

@@ -28,7 +28,7 @@ export interface EgressListener {
 
 /** What a proxy sees of the mesh. Shared by all proxies of a namespace with the same Sidecar. */
 export interface SidecarScope {
-  readonly sidecar: SidecarSpec | undefined;
+  readonly sidecar: ConfigObject<SidecarSpec> | undefined;
   /** Every service that has a cluster here: the imported ones and those that their routes lead to. */
   readonly services: ReadonlyMap<string, Service>;
   /** All entries in one, for listeners that serve every port. */
@@ -132,8 +132,7 @@ class Scopes implements SidecarScopes {
     };
     const ingress = sidecar?.spec.ingress?.length ? sidecar.spec.ingress : undefined;
     const spec = sidecar?.spec;
-    if (!spec?.egress?.length)
-      return { sidecar: spec, services: visible, imported: all, egress: [all], ingress };
+    if (!spec?.egress?.length) return { sidecar, services: visible, imported: all, egress: [all], ingress };
     const egress = spec.egress
       .map((one) => this.#egress(one, namespace))
       .sort((a, b) => Number(!a.port) - Number(!b.port));
@@ -151,7 +150,7 @@ class Scopes implements SidecarScopes {
       if (service && !services.has(host)) services.set(host, service);
     }
     return {
-      sidecar: spec,
+      sidecar,
       services: inOrder(services),
       imported: { ...all, services: inOrder(imported), virtualServices: owners },
       egress,

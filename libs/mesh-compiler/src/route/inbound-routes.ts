@@ -12,6 +12,8 @@ export interface InboundRouteQuery {
   readonly service: Service | undefined;
   /** Port of the service, in names. */
   readonly servicePort: number;
+  /** Name in traces in place of the service's host. */
+  readonly operation?: string;
 }
 
 const none = { seconds: 0, nanos: 0 };
@@ -35,7 +37,7 @@ export function inboundConfiguration(
           {
             name: 'default',
             match: { prefix: '/' },
-            decorator: { operation: `${service?.host ?? ''}:${query.servicePort}/*` },
+            decorator: { operation: `${query.operation ?? service?.host ?? ''}:${query.servicePort}/*` },
             route: {
               cluster,
               timeout: none,

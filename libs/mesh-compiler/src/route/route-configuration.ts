@@ -16,7 +16,7 @@ const modes = enumOf('istio.mesh.v1alpha1.MeshConfig.OutboundTrafficPolicy.Mode'
 const none = { seconds: 0, nanos: 0 };
 
 function outboundMode(model: MeshModel, proxy: Proxy): number {
-  const own = model.scope(proxy).sidecar?.outboundTrafficPolicy;
+  const own = model.scope(proxy).sidecar?.spec.outboundTrafficPolicy;
   if (own) return own.mode ?? modes.REGISTRY_ONLY;
   return model.mesh.outboundTrafficPolicy?.mode ?? modes.ALLOW_ANY;
 }
