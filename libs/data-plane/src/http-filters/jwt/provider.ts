@@ -40,25 +40,24 @@ export function audienceSet(audiences: readonly string[]): ReadonlySet<string> {
   return new Set(audiences.map(plainAudience));
 }
 
-/** Value at `a.b.c`: a claim whose own name has dots is found first. */
+/** Value at `a.b.c`: dots always lead into objects, so that a claim whose own name has dots is never found. */
 function claimAt(payload: unknown, name: string): unknown {
-  if (typeof payload !== 'object' || payload === null) return undefined;
-  if (Object.hasOwn(payload, name)) return (payload as Record<string, unknown>)[name];
-  for (let dot = name.indexOf('.'); dot > 0; dot = name.indexOf('.', dot + 1)) {
-    const head = name.slice(0, dot);
-    if (!Object.hasOwn(payload, head)) continue;
-    const found = claimAt((payload as Record<string, unknown>)[head], name.slice(dot + 1));
-    if (found !== undefined) return found;
+  let value = payload;
+  for (const key of name.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Readonly<Record<string, unknown>>)[key];
   }
-  return undefined;
+  return value;
 }
 
-/** Header value of a claim: text, numbers and booleans only; `undefined` for everything else. */
+/** Header value of a claim: objects and lists as JSON in base64, as Envoy writes them; `undefined` for null. */
 function headerOfClaim(value: unknown): string | undefined {
   if (typeof value === 'number') {
     return Number.isInteger(value) && value >= 0 ? BigInt(value).toString() : value.toFixed(6);
   }
   if (typeof value === 'boolean') return String(value);
+  if (typeof value === 'object' && value !== null)
+    return Buffer.from(JSON.stringify(value)).toString('base64');
   // A claim must not smuggle a line break into the request.
   return typeof value === 'string' && value !== '' && !/[\r\n\0]/.test(value) ? value : undefined;
 }

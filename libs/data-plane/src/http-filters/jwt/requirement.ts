@@ -74,6 +74,11 @@ function tokensOf(
   };
 }
 
+/** How much a failure says of a request: that a token is bad tells more than that it is someone else's or absent. */
+function telling(status: JwtStatus): number {
+  return status === jwtStatus.missing ? 0 : status === jwtStatus.unknownIssuer ? 1 : 2;
+}
+
 /** Compiles requirements that refer to `providers` by name. */
 export class RequirementCompiler {
   readonly #providers: ReadonlyMap<string, Provider>;
@@ -123,8 +128,7 @@ export class RequirementCompiler {
       for (const holds of any) {
         const status = holds(check);
         if (status === jwtStatus.ok) return status;
-        const vague = status === jwtStatus.missing || status === jwtStatus.unknownIssuer;
-        if (reason === undefined || !vague) reason = status;
+        if (reason === undefined || telling(status) >= telling(reason)) reason = status;
       }
       return reason ?? jwtStatus.ok;
     };

@@ -74,7 +74,7 @@ function audiencesOf(payload: JsonObject): readonly string[] | undefined {
 /** Decodes a token; the status says what is wrong with one that can't be read. */
 export function parseToken(text: string): Token | JwtStatus {
   const parts = text.length > maxTokenLength ? [] : text.split('.');
-  if (parts.length !== 3) return jwtStatus.badFormat;
+  if (parts.length !== 3 || parts.includes('')) return jwtStatus.badFormat;
   const [headerSegment, payloadSegment, signatureSegment] = parts as [string, string, string];
 
   const headerBytes = fromBase64Url(headerSegment);
