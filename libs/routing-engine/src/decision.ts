@@ -79,6 +79,14 @@ export interface MirrorPolicy {
   readonly shadowHost: boolean;
 }
 
+/** What hashing asks of the stream when a policy makes up a cookie for a client that has none. */
+export interface CookieMaker {
+  /** Text that is the same for all requests of a connection, so that racing ones agree. */
+  connectionText(): string;
+  /** Takes a `Set-Cookie` value for the response. */
+  offerCookie(setCookie: string): void;
+}
+
 /** Says that the request takes the host name of the endpoint that is chosen (`auto_host_rewrite`). */
 export const autoHost: unique symbol = Symbol('auto host');
 
@@ -104,7 +112,7 @@ export interface ForwardRoute {
   /** New host, `autoHost` for the chosen endpoint's host name, or `undefined` to keep it. */
   rewriteHost(request: RouteRequest): string | typeof autoHost | undefined;
   /** Hash for consistent balancers; `undefined` when no policy yields one. */
-  hash(request: RouteRequest, remoteAddress: string): number | undefined;
+  hash(request: RouteRequest, remoteAddress: string, maker?: CookieMaker): number | undefined;
   readonly appendForwardedHost: boolean;
 }
 

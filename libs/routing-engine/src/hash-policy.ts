@@ -1,6 +1,6 @@
 import { compileSubstitution, type HeaderView, invalidConfig, queryParameter } from '@lateen/matching';
-import type { envoy_config_route_v3_RouteAction_HashPolicy } from '@lateen/protos';
-import type { RouteRequest } from './decision.ts';
+import { durationMs, type envoy_config_route_v3_RouteAction_HashPolicy } from '@lateen/protos';
+import type { CookieMaker, RouteRequest } from './decision.ts';
 
 /** 32-bit hash of a text (FNV-1a with a final mix, so that short texts spread over a ring). */
 export function hashText(text: string): number {
@@ -24,7 +24,43 @@ function cookieOf(headers: HeaderView, name: string): string | undefined {
   return undefined;
 }
 
-type TextSource = (request: RouteRequest, remoteAddress: string) => string | undefined;
+type TextSource = (
+  request: RouteRequest,
+  remoteAddress: string,
+  maker: CookieMaker | undefined,
+) => string | undefined;
+
+type CookiePolicy = NonNullable<envoy_config_route_v3_RouteAction_HashPolicy['cookie']>;
+
+/** 16 hex digits for a connection: what a cookie that we make up holds. */
+function cookieValue(connection: string): string {
+  const half = (text: string): string => hashText(text).toString(16).padStart(8, '0');
+  return half(connection) + half(`${connection}#`);
+}
+
+/** With a ttl (0: for the session) a client without the cookie gets one (RFC 6265), written as Envoy does. */
+function compileCookie(cookie: CookiePolicy, path: string): TextSource {
+  const name = cookie.name ?? '';
+  if (name === '') throw invalidConfig(`${path}.name`, 'must not be empty');
+  const ttlMs = durationMs(cookie.ttl);
+  if (ttlMs === undefined) return ({ headers }) => cookieOf(headers, name);
+  const attributes = [
+    ...(ttlMs > 0 ? [`Max-Age=${Math.floor(ttlMs / 1000)}`] : []),
+    ...(cookie.path ? [`Path=${cookie.path}`] : []),
+    ...(cookie.attributes ?? []).map((attribute) =>
+      attribute.value ? `${attribute.name ?? ''}=${attribute.value}` : (attribute.name ?? ''),
+    ),
+    'HttpOnly',
+  ];
+  const tail = attributes.map((attribute) => `; ${attribute}`).join('');
+  return ({ headers }, _, maker) => {
+    const sent = cookieOf(headers, name);
+    if (sent !== undefined || !maker) return sent;
+    const value = cookieValue(maker.connectionText());
+    maker.offerCookie(`${name}="${value}"${tail}`);
+    return value;
+  };
+}
 
 function sourceOf(policy: envoy_config_route_v3_RouteAction_HashPolicy, path: string): TextSource {
   if (policy.header) {
@@ -39,13 +75,7 @@ function sourceOf(policy: envoy_config_route_v3_RouteAction_HashPolicy, path: st
       return value !== undefined && rewrite ? rewrite(value) : value;
     };
   }
-  if (policy.cookie) {
-    const name = policy.cookie.name ?? '';
-    if (name === '') throw invalidConfig(`${path}.cookie.name`, 'must not be empty');
-    // With a ttl Envoy makes up a cookie for clients without one; we don't.
-    if (policy.cookie.ttl) throw invalidConfig(`${path}.cookie.ttl`, 'is not supported');
-    return ({ headers }) => cookieOf(headers, name);
-  }
+  if (policy.cookie) return compileCookie(policy.cookie, `${path}.cookie`);
   if (policy.queryParameter) {
     const name = policy.queryParameter.name ?? '';
     if (name === '') throw invalidConfig(`${path}.query_parameter.name`, 'must not be empty');
@@ -62,16 +92,16 @@ function sourceOf(policy: envoy_config_route_v3_RouteAction_HashPolicy, path: st
 export function compileHashPolicies(
   policies: readonly envoy_config_route_v3_RouteAction_HashPolicy[],
   path: string,
-): (request: RouteRequest, remoteAddress: string) => number | undefined {
+): (request: RouteRequest, remoteAddress: string, maker?: CookieMaker) => number | undefined {
   if (policies.length === 0) return () => undefined;
   const sources = policies.map((policy, index) => ({
     text: sourceOf(policy, `${path}[${index}]`),
     terminal: policy.terminal ?? false,
   }));
-  return (request, remoteAddress) => {
+  return (request, remoteAddress, maker) => {
     let hash: number | undefined;
     for (const { text, terminal } of sources) {
-      const value = text(request, remoteAddress);
+      const value = text(request, remoteAddress, maker);
       if (value !== undefined) {
         const next = hashText(value);
         hash = hash === undefined ? next : (((hash << 1) | (hash >>> 31)) ^ next) >>> 0;

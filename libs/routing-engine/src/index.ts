@@ -1,5 +1,6 @@
 export { autoHost } from './decision.ts';
 export type {
+  CookieMaker,
   FormatContext,
   ForwardRoute,
   HeaderRules,

@@ -512,6 +512,28 @@ describe('forward route', () => {
     );
   });
 
+  test.each([
+    [{ name: 'u', ttl: '60s', path: '/p' }, '; Max-Age=60; Path=/p; HttpOnly'],
+    [{ name: 'u', ttl: '0s' }, '; HttpOnly'],
+    [
+      { name: 'u', ttl: '1.9s', attributes: [{ name: 'SameSite', value: 'Lax' }, { name: 'Secure' }] },
+      '; Max-Age=1; SameSite=Lax; Secure; HttpOnly',
+    ],
+  ])('a client without the cookie gets one: %j', (cookie, tail) => {
+    const { route } = forward({ hash_policy: [{ cookie }] });
+    const offered: string[] = [];
+    const maker = {
+      connectionText: () => '1.2.3.4:5',
+      offerCookie: (text: string) => void offered.push(text),
+    };
+    const hash = route.hash(requestOf(), '', maker);
+    const [, value] = /^u="([0-9a-f]{16})"/.exec(offered[0] ?? '') ?? [];
+    expect(offered).toEqual([`u="${value}"${tail}`]);
+    // The cookie leads where the first request went, and is not set again.
+    expect(route.hash(requestOf({ headers: { cookie: `u=${value}` } }), '', maker)).toBe(hash);
+    expect(offered).toHaveLength(1);
+  });
+
   test('filter config of the most specific level', () => {
     const config = (value: string) => {
       const any = packAny('google.protobuf.StringValue', { value });

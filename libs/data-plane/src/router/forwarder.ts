@@ -1,6 +1,7 @@
 import type { HeaderList, RequestHeaders, ResponseHeaders } from '@lateen/http-wire';
 import {
   autoHost,
+  type CookieMaker,
   type ForwardRoute,
   type RetryPolicy,
   type RouteDecision,
@@ -67,7 +68,7 @@ const waitingLimitBytes = 64 * 1024;
  * The terminal filter's work for one request that is forwarded: header rules, host, connection, tries, timeouts,
  * mirrors. One exchange at a time; what an abandoned exchange does is never heard of.
  */
-export class Forwarder implements PoolWaiter {
+export class Forwarder implements PoolWaiter, CookieMaker {
   readonly #stream: RoutedStream;
   readonly #around: RouterSurroundings;
   readonly #decision: Forward;
@@ -89,6 +90,7 @@ export class Forwarder implements PoolWaiter {
   #ticket: PoolTicket = usedTicket;
   #exchange: Exchange | undefined;
   #mirrors: Mirror[] | undefined;
+  #cookies: string[] | undefined;
   #globalTimer: Timer | undefined;
   #tryTimer: Timer | undefined;
   #backOff: Timer | undefined;
@@ -114,7 +116,7 @@ export class Forwarder implements PoolWaiter {
     this.#retry = takeRetryPolicy(route.retry, headers);
     for (const rules of decision.requestHeaders) if (!rules.empty) rules.apply(headers, stream);
     const { routeRequest } = stream;
-    this.#hash = route.hash(routeRequest, stream.record.remoteAddress);
+    this.#hash = route.hash(routeRequest, stream.record.remoteAddress, this);
     const host = route.rewriteHost(routeRequest);
     const path = route.rewritePath(routeRequest);
     this.#autoHost = host === autoHost;
@@ -280,7 +282,17 @@ export class Forwarder implements PoolWaiter {
 
   #applyResponseRules(headers: ResponseHeaders): void {
     const { responseHeaders } = this.#decision;
+    if (this.#cookies) for (const cookie of this.#cookies) headers.append('set-cookie', cookie);
     for (const rules of responseHeaders) if (!rules.empty) rules.apply(headers, this.#stream);
+  }
+
+  connectionText(): string {
+    const { local, remote } = this.#stream.connection;
+    return `${remote.address}:${remote.port}${local.address}:${local.port}`;
+  }
+
+  offerCookie(setCookie: string): void {
+    (this.#cookies ??= []).push(setCookie);
   }
 
   #startMirrors(): void {
