@@ -13,6 +13,8 @@ export interface UpstreamHost {
   readonly weight: number;
   /** Requests under way, for least-request balancing; kept by the pools. */
   activeRequests: number;
+  /** Aborts when the cluster has no such host any more: its pooled connections close once they carry nothing. */
+  readonly gone?: AbortSignal;
 }
 
 /** What a balancer may look at. */

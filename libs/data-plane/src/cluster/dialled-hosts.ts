@@ -36,14 +36,17 @@ class HostCache {
     let host = this.#hosts.get(key);
     if (host) this.#hosts.delete(key);
     else {
-      host = new Host({
-        address: { kind: 'socket', host: address, port },
-        hostname,
-        metadata: undefined,
-        weight: 1,
-        priority: 0,
-        healthy: true,
-      });
+      host = new Host(
+        {
+          address: { kind: 'socket', host: address, port },
+          hostname,
+          metadata: undefined,
+          weight: 1,
+          priority: 0,
+          healthy: true,
+        },
+        0,
+      );
     }
     this.#hosts.set(key, host);
     if (this.#hosts.size > this.#limit) this.#hosts.delete(this.#hosts.keys().next().value!);

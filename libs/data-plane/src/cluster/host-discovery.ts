@@ -32,8 +32,8 @@ export interface HostDiscovery {
   readonly edsName: string | undefined;
   /** Time after which the cluster is used without hosts; `undefined`: it waits for ever. Milliseconds. */
   readonly initialFetchTimeoutMs: number | undefined;
-  /** Begins; `found` gets the hosts, at once when they are known. */
-  start(found: (specs: readonly EndpointSpec[]) => void): void;
+  /** Begins; `found` gets the hosts, at once when they are known, and their assignment's overprovisioning factor. */
+  start(found: (specs: readonly EndpointSpec[], overprovisioningPercent: number | undefined) => void): void;
   stop(): void;
 }
 
@@ -41,6 +41,11 @@ type Config = envoy_config_cluster_v3_Cluster;
 
 function localityWeighted(config: Config): boolean {
   return config.commonLbConfig?.localityWeightedLbConfig !== undefined;
+}
+
+function overprovisioning(assignment: Config['loadAssignment']): number | undefined {
+  const factor = assignment?.policy?.overprovisioningFactor;
+  return factor && (factor.value ?? 140);
 }
 
 function requireAddresses(specs: readonly EndpointSpec[]): readonly EndpointSpec[] {
@@ -58,7 +63,12 @@ function requireAddresses(specs: readonly EndpointSpec[]): readonly EndpointSpec
 function staticHosts(config: Config): HostDiscovery {
   const options = { localityWeighted: localityWeighted(config) };
   const specs = requireAddresses(readEndpoints(config.loadAssignment ?? {}, 'load_assignment', options));
-  return { edsName: undefined, initialFetchTimeoutMs: undefined, start: (found) => found(specs), stop() {} };
+  return {
+    edsName: undefined,
+    initialFetchTimeoutMs: undefined,
+    start: (found) => found(specs, overprovisioning(config.loadAssignment)),
+    stop() {},
+  };
 }
 
 function edsHosts(config: Config, surroundings: DiscoverySurroundings): HostDiscovery {
@@ -75,7 +85,7 @@ function edsHosts(config: Config, surroundings: DiscoverySurroundings): HostDisc
     start(found) {
       stop = surroundings.endpoints(name).subscribe((assignment) => {
         // The endpoint store took only assignments that read well.
-        if (assignment) found(readEndpoints(assignment, 'endpoints', options));
+        if (assignment) found(readEndpoints(assignment, 'endpoints', options), overprovisioning(assignment));
       });
     },
     stop: () => stop(),
@@ -110,7 +120,7 @@ function dnsHosts(config: Config, surroundings: DiscoverySurroundings, logical: 
     const taken = logical ? addresses.slice(0, 1) : addresses;
     return taken.map((address) => ({ ...spec, hostname, address: { kind: 'socket', host: address, port } }));
   };
-  const round = async (found: (specs: readonly EndpointSpec[]) => void): Promise<void> => {
+  const round = async (found: Parameters<HostDiscovery['start']>[0]): Promise<void> => {
     let failed = false;
     const groups = await Promise.all(
       specs.map(async (spec) => {
@@ -126,7 +136,7 @@ function dnsHosts(config: Config, surroundings: DiscoverySurroundings, logical: 
       }),
     );
     if (stopped) return;
-    found(groups.flat());
+    found(groups.flat(), overprovisioning(config.loadAssignment));
     timer = clock.after(failed ? Math.min(failureRefreshMs, refreshMs) : refreshMs, () => void round(found));
   };
   return {

@@ -5,11 +5,12 @@ import {
   type Logger,
   type MetricsRegistry,
   type Random,
+  type Timer,
   type Unsubscribe,
   WatchValue,
 } from '@lateen/runtime';
 import type { InternalListeners } from '../listener/internal-listeners.ts';
-import { createLoadBalancer } from '../load-balancer/load-balancer.ts';
+import { createLoadBalancer, type LoadBalancer } from '../load-balancer/load-balancer.ts';
 import { type WarmingItem, warm } from '../resources/warming.ts';
 import { warmingTls } from '../tls/warming-tls.ts';
 import type { TlsSurroundings } from '../tls/tls-material.ts';
@@ -26,9 +27,10 @@ import {
 } from './cluster.ts';
 import { connectHost, type ConnectorOptions, readConnectorOptions } from './connector.ts';
 import { createDialledHosts, type DialledHosts, type DialledSurroundings } from './dialled-hosts.ts';
-import { Host, HostSet } from './host.ts';
+import { Host, HostSet, type HostTier } from './host.ts';
 import { createHostDiscovery, type DiscoverySurroundings, type HostDiscovery } from './host-discovery.ts';
 import { createOutlierDetector, type OutlierDetector } from './outlier-detection.ts';
+import { readSlowStart, type SlowStart } from './slow-start.ts';
 
 /** What clusters need of the proxy. */
 export interface ClusterSurroundings extends DiscoverySurroundings, DialledSurroundings, TlsSurroundings {
@@ -76,7 +78,10 @@ export class ManagedCluster implements UpstreamCluster {
   readonly #hosts: HostSet;
   readonly #discovery: HostDiscovery | undefined;
   readonly #dialled: DialledHosts | undefined;
-  readonly #balancer: ReturnType<typeof createLoadBalancer>;
+  /** One a priority: a balancer keeps what it knows of its own hosts. */
+  readonly #balancers = new Map<number, LoadBalancer>();
+  readonly #slowStart: SlowStart | undefined;
+  #warmUp: Timer | undefined;
   readonly #outliers: OutlierDetector | undefined;
   readonly #connector: ConnectorOptions;
   readonly #surroundings: ClusterSurroundings;
@@ -108,11 +113,15 @@ export class ManagedCluster implements UpstreamCluster {
     this.#autoSni = upstream?.autoSni ?? false;
     this.#autoSan = upstream?.autoSanValidation ?? false;
     this.#connector = readConnectorOptions(config);
-    this.#balancer = createLoadBalancer(config, surroundings.random);
-    this.#hosts = new HostSet(
-      config.commonLbConfig?.healthyPanicThreshold?.value ??
+    this.#balancerOf(0);
+    this.#slowStart = readSlowStart(config);
+    this.#hosts = new HostSet({
+      panicPercent:
+        config.commonLbConfig?.healthyPanicThreshold?.value ??
         (config.commonLbConfig?.healthyPanicThreshold ? 0 : 50),
-    );
+      slowStart: this.#slowStart,
+      now: () => surroundings.clock.monotonic(),
+    });
     this.#discovery = createHostDiscovery(config, surroundings);
     this.#dialled = this.#discovery ? undefined : createDialledHosts(config, surroundings);
     this.edsName = this.#discovery?.edsName;
@@ -143,8 +152,9 @@ export class ManagedCluster implements UpstreamCluster {
   start(): void {
     const discovery = this.#discovery;
     if (discovery) {
-      discovery.start((specs) => {
-        this.#hosts.update(specs);
+      discovery.start((specs, overprovisioningPercent) => {
+        this.#hosts.update(specs, overprovisioningPercent);
+        this.#keepWarmingUp();
         this.#counters.membership.set(this.#hosts.all.length);
         this.#counters.healthy.set(this.#hosts.all.filter((host) => host.available).length);
         if (!this.#hostsKnown.current) this.#hostsKnown.set(true);
@@ -163,6 +173,7 @@ export class ManagedCluster implements UpstreamCluster {
   dispose(): void {
     this.#discovery?.stop();
     this.#outliers?.stop();
+    this.#warmUp?.cancel();
     for (const stop of this.#stops) stop();
     for (const tls of this.transports.all) tls.dispose();
     this.#closed.abort();
@@ -170,14 +181,43 @@ export class ManagedCluster implements UpstreamCluster {
 
   chooseHost(context: BalancingContext): UpstreamHost | undefined | Promise<UpstreamHost | undefined> {
     if (this.#dialled) return this.#dialled.find(context);
-    const usable = this.#hosts.usable;
-    if (usable.length === 0) return undefined;
+    const tier = this.#tier(context.hash);
+    if (!tier) return undefined;
+    const usable = tier.hosts;
     const { avoid } = context;
-    const picked = this.#balancer.pick(usable, context);
+    const picked = this.#balancerOf(tier.priority).pick(usable, context);
     if (!avoid?.has(picked)) return picked;
     // The balancer's own order goes on undisturbed: the retry takes any host that was not tried.
     const fresh = usable.filter((host) => !avoid.has(host));
     return fresh[Math.floor(this.#surroundings.random() * fresh.length)] ?? picked;
+  }
+
+  #balancerOf(priority: number): LoadBalancer {
+    let balancer = this.#balancers.get(priority);
+    if (!balancer) {
+      balancer = createLoadBalancer(this.config, this.#surroundings.random);
+      this.#balancers.set(priority, balancer);
+    }
+    return balancer;
+  }
+
+  /** The priority that serves a request: drawn by load, or by its hash, so that what is hashed stays where it was. */
+  #tier(hash: number | undefined): HostTier | undefined {
+    const { tiers } = this.#hosts;
+    if (tiers.length < 2) return tiers[0];
+    const draw = hash === undefined ? this.#surroundings.random() * 100 : hash % 100;
+    return tiers.find(({ until }) => draw < until) ?? tiers.at(-1);
+  }
+
+  /** While hosts start slowly their weights are taken anew in steps that nobody notices. */
+  #keepWarmingUp(): void {
+    if (!this.#slowStart || this.#warmUp || !this.#hosts.warming) return;
+    const stepMs = Math.max(100, this.#slowStart.windowMs / 60);
+    this.#warmUp = this.#surroundings.clock.after(stepMs, () => {
+      this.#warmUp = undefined;
+      this.#hosts.refresh();
+      this.#keepWarmingUp();
+    });
   }
 
   async connect(host: UpstreamHost): Promise<UpstreamConnection> {

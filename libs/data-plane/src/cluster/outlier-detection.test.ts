@@ -7,7 +7,7 @@ import { createOutlierDetector } from './outlier-detection.ts';
 
 function setUp(config: Parameters<typeof createOutlierDetector>[0], panicPercent = 0) {
   const clock = new ManualClock();
-  const hosts = new HostSet(panicPercent);
+  const hosts = new HostSet({ panicPercent });
   hosts.update(
     [1, 2, 3, 4].map((port) => ({
       address: { kind: 'socket', host: '10.0.0.1', port },
@@ -30,7 +30,12 @@ function setUp(config: Parameters<typeof createOutlierDetector>[0], panicPercent
   const report = (host: number, ...outcomes: HostOutcome[]): void => {
     for (const outcome of outcomes) detector.report(hosts.all[host]!, outcome);
   };
-  return { clock, hosts, report, usable: () => hosts.usable.map(({ endpoint }) => endpoint.port) };
+  return {
+    clock,
+    hosts,
+    report,
+    usable: () => (hosts.tiers[0]?.hosts ?? []).map(({ endpoint }) => endpoint.port),
+  };
 }
 
 test('a host is ejected after so many errors in a row, and a success starts the count anew', () => {
@@ -91,18 +96,4 @@ test('below the panic threshold every host is used', () => {
   expect(usable()).toEqual([2, 3, 4]);
   report(1, 500);
   expect(usable()).toEqual([1, 2, 3, 4]);
-});
-
-test('a next priority serves when the first has no host left', () => {
-  const hosts = new HostSet(0);
-  const spec = { hostname: '', metadata: undefined, weight: 1, healthy: true } as const;
-  const at = (port: number) => ({ kind: 'socket', host: '10.0.0.1', port }) as const;
-  hosts.update([
-    { ...spec, address: at(1), priority: 0, healthy: false },
-    { ...spec, address: at(2), priority: 1 },
-  ]);
-  expect(hosts.usable.map(({ endpoint }) => endpoint.port)).toEqual([2]);
-  const [, second] = hosts.all;
-  hosts.update([{ ...spec, address: at(2), priority: 0 }]);
-  expect(hosts.all[0]).toBe(second);
 });

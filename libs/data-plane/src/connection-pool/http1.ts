@@ -58,6 +58,7 @@ class HostPool implements ConnectionOwner {
     this.#clock = options.clock;
     this.#parser = options.parser;
     cluster.closed.addEventListener('abort', () => this.#drain(), { once: true });
+    host.gone?.addEventListener('abort', () => this.#drain(), { once: true });
   }
 
   /** Carries nothing and holds nothing. */
@@ -106,6 +107,7 @@ class HostPool implements ConnectionOwner {
     if (!reusable) return;
     if (
       closed.aborted ||
+      this.#host.gone?.aborted ||
       (maxRequestsPerConnection > 0 && connection.exchanges >= maxRequestsPerConnection)
     ) {
       return connection.close();

@@ -96,8 +96,3 @@ test('a hash keeps its host, and most keep it when another host goes', () => {
   const after = hashes.map((hash) => balancer.pick(rest, { ...context, hash }));
   for (const [index, host] of before.entries()) if (host !== hosts[0]) expect(after[index]).toBe(host);
 });
-
-test('slow start is refused by its path', () => {
-  const config = { lbPolicy: policies.ROUND_ROBIN, roundRobinLbConfig: { slowStartConfig: {} } };
-  expect(() => createLoadBalancer(config, Math.random)).toThrow('round_robin_lb_config.slow_start_config');
-});

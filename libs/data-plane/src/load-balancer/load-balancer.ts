@@ -18,14 +18,8 @@ export function createLoadBalancer(config: envoy_config_cluster_v3_Cluster, rand
   const policy = enumName('envoy.config.cluster.v3.Cluster.LbPolicy', config.lbPolicy ?? 0);
   switch (policy) {
     case 'ROUND_ROBIN':
-      if (config.roundRobinLbConfig?.slowStartConfig) {
-        throw invalidConfig('round_robin_lb_config.slow_start_config', 'is not supported');
-      }
       return createRoundRobin(random);
     case 'LEAST_REQUEST':
-      if (config.leastRequestLbConfig?.slowStartConfig) {
-        throw invalidConfig('least_request_lb_config.slow_start_config', 'is not supported');
-      }
       return createLeastRequest(random, config.leastRequestLbConfig?.choiceCount?.value ?? 2);
     case 'RANDOM':
     // Clusters that find their hosts themselves never ask a balancer.
