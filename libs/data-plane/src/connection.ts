@@ -48,6 +48,8 @@ export interface DownstreamConnection {
   readonly socket: Socket;
   /** Aborts when the listener drains: finish what is under way, take nothing new. */
   readonly draining: AbortSignal;
+  /** Cluster that a filter before the last has chosen in place of the one that is configured. */
+  cluster?: string;
 }
 
 /** Last filter of a chain: takes the connection over. */

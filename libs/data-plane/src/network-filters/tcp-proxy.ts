@@ -121,7 +121,7 @@ export function createTcpProxy(
       socket.destroy();
       finish();
     };
-    record.cluster = chooseCluster();
+    record.cluster = connection.cluster ?? chooseCluster();
     const cluster = clusters.get(record.cluster);
     if (!cluster) {
       noCluster.inc();
