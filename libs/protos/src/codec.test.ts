@@ -109,3 +109,21 @@ test('a struct keeps a __proto__ key as data', () => {
   expect(Object.keys(json)).toEqual(['__proto__', 'b']);
   expect(({} as Record<string, unknown>).a).toBeUndefined();
 });
+
+test('a zero inside a wrapper is a value', () => {
+  const mirror = 'envoy.config.route.v3.RouteAction.RequestMirrorPolicy';
+  const { traceSampled } = fromJson(mirror, { cluster: 'c', traceSampled: false });
+  expect(traceSampled?.value ?? true).toBe(false);
+  expect(fromJson(mirror, { cluster: 'c' }).traceSampled?.value ?? true).toBe(true);
+  const locality = fromJson('envoy.config.endpoint.v3.LocalityLbEndpoints', { loadBalancingWeight: 0 });
+  expect(locality.loadBalancingWeight?.value ?? 5).toBe(0);
+});
+
+test('what is read from JSON answers the defaults of a decoded message', () => {
+  const cluster = fromJson('envoy.config.cluster.v3.Cluster', { name: 'c', loadAssignment: {} });
+  expect([cluster.lbPolicy, cluster.loadAssignment?.endpoints, cluster.outlierDetection]).toEqual([
+    0,
+    [],
+    undefined,
+  ]);
+});

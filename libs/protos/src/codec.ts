@@ -91,7 +91,10 @@ function inEither<T>(name: MessageName, convert: (type: protobuf.Type) => T): T 
  * wrong kind.
  */
 export function fromJson<N extends MessageName>(name: N, json: unknown): Messages[N] {
-  return inEither(name, (type) => protojson.fromJson(type, json)) as unknown as Messages[N];
+  // Passed through the wire form: the JSON reader drops zeros, even those of wrappers (`false` of a BoolValue), and
+  // answers no defaults; decoded messages do.
+  const bytes = inEither(name, (type) => type.encode(protojson.fromJson(type, json)).finish());
+  return decode(name, bytes);
 }
 
 /** Packs a message into an `Any` with the `type.googleapis.com/` prefix. */

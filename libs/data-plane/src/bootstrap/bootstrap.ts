@@ -32,8 +32,7 @@ export function parseBootstrap(text: string): Bootstrap {
   try {
     const json: unknown = parse(text);
     if (typeof json !== 'object' || json === null) throw new Error('the document is empty');
-    // Passed through the wire form, so that absent fields answer their defaults just as those of xDS resources do.
-    bootstrap = decode(message, encode(message, fromJson(message, json)));
+    bootstrap = fromJson(message, json);
     checkBootstrap(bootstrap);
   } catch (error) {
     throw new LateenError(`invalid bootstrap: ${messageOf(error)}`, {
