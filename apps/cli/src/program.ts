@@ -3,6 +3,7 @@ import type { HostProcess } from '@lateen/runtime';
 import { addApply } from './commands/apply.ts';
 import { addControlPlane } from './commands/control-plane.ts';
 import { addDelete } from './commands/delete.ts';
+import { addExplain } from './commands/explain.ts';
 import { addGet } from './commands/get.ts';
 import { addProxyConfig } from './commands/proxy-config.ts';
 import { addProxyStatus } from './commands/proxy-status.ts';
@@ -49,6 +50,7 @@ export function createProgram(
   addDelete(context);
   addProxyStatus(context);
   addProxyConfig(context);
+  addExplain(context);
   addControlPlane(context);
   return {
     async run(args) {

@@ -20,6 +20,13 @@ export {
   type ReceivedResources,
 } from './simulator/encoded-resources.ts';
 export {
+  type ExplainedRequest,
+  type ExplainedRule,
+  type ExplainedServer,
+  explainCall,
+  type Explanation,
+} from './simulator/explanation.ts';
+export {
   createSimulator,
   type SimulationError,
   type SimulationResult,

@@ -68,7 +68,8 @@ const tcpProxy = 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
 const downstreamTls = 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext';
 const tlsRequirements = enumOf('envoy.config.route.v3.VirtualHost.TlsRequirementType');
 
-function managerOf(chain: FilterChain): HttpConnectionManager | undefined {
+/** Connection manager of a chain; `undefined`: the chain reads no HTTP. */
+export function managerOf(chain: FilterChain): HttpConnectionManager | undefined {
   const config = (chain.filters ?? []).find(
     ({ typedConfig }) => typedConfig && anyName(typedConfig) === manager,
   );
