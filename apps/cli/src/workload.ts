@@ -33,6 +33,8 @@ export interface WorkloadPlan {
   readonly outbound: ReadonlyMap<string, number>;
   /** Is the app started again when it ends by itself? */
   readonly restart: boolean;
+  /** A proxy that is run as the sidecar instead of Lateen's own, as stock Envoy. Absolute path. */
+  readonly proxyBinary?: string;
 }
 
 /** What running a workload needs of the mesh. */
@@ -257,6 +259,7 @@ function sidecarEnvironment(
     HTTP_PROXY_PORT: String(own.ports.httpProxy),
     LATEEN_PROXY_CREDENTIALS: own.credentialsFile,
     PROXY_ADMIN_PORT: String(own.ports.admin),
+    PROXY_BINARY: plan.proxyBinary,
   };
 }
 

@@ -27,6 +27,11 @@ test('settings come from the environment, with defaults', () => {
   });
 });
 
+test('a proxy binary may take our place', () => {
+  expect(readSidecarSettings(environment).proxyBinary).toBeUndefined();
+  expect(readSidecarSettings({ ...environment, PROXY_BINARY: '/e' }).proxyBinary).toBe('/e');
+});
+
 test('a token in the environment is never printed', () => {
   const settings = readSidecarSettings({ ...environment, JOIN_TOKEN: 'secret' });
   expect(JSON.stringify(settings)).not.toContain('secret');

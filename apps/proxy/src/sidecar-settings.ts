@@ -38,6 +38,8 @@ export interface SidecarSettings {
   readonly proxyCredentials: string | undefined;
   /** PROXY_ADMIN_PORT */
   readonly adminPort: number;
+  /** PROXY_BINARY: a proxy that is run on the agent's bootstrap instead of ours, as stock Envoy. */
+  readonly proxyBinary: string | undefined;
   /** STATUS_PORT: `/healthz/ready`; 0 for any. */
   readonly statusPort: number;
   /** XDS_DELIVERY */
@@ -128,6 +130,7 @@ export function readSidecarSettings(environment: Environment): Readonly<SidecarS
     httpProxyPort: reader.optional('HTTP_PROXY_PORT', setting.port, undefined),
     proxyCredentials: reader.optional('LATEEN_PROXY_CREDENTIALS', setting.text, undefined),
     adminPort: reader.optional('PROXY_ADMIN_PORT', setting.port, 15_000),
+    proxyBinary: reader.optional('PROXY_BINARY', setting.text, undefined),
     statusPort: reader.optional('STATUS_PORT', setting.port, 0),
     delivery: reader.optional('XDS_DELIVERY', setting.oneOf('sotw', 'delta'), 'delta'),
     stopDrainMs: reader.optional('TERMINATION_DRAIN_DURATION_SECONDS', setting.integer(0, 3600), 5) * 1000,

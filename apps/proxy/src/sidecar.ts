@@ -8,6 +8,7 @@ import {
   MetricsRegistry,
   type Random,
 } from '@lateen/runtime';
+import { createProxyBinary } from './proxy-binary.ts';
 import type { SidecarSettings } from './sidecar-settings.ts';
 
 /** What a proxy takes from its process. */
@@ -23,7 +24,7 @@ export interface ProxyPorts {
 export interface Sidecar extends Component {
   readonly statusPort: number;
   readonly adminPort: number | undefined;
-  /** Bound port of a listener by its name. */
+  /** Bound port of a listener by its name; unknown of a proxy binary. */
   readonly port: DataPlane['port'];
 }
 
@@ -31,7 +32,10 @@ const tokenTimeoutMs = 30_000;
 /** How long connections of a listener or chain that is gone may go on. Milliseconds. */
 const drainTimeMs = 45_000;
 
-/** Composes a sidecar: the agent with its certificate first, then the data plane on the agent's bootstrap. */
+/**
+ * Composes a sidecar: the agent with its certificate first, then, on the agent's bootstrap, our data plane or the binary
+ * that the settings name.
+ */
 export function createSidecar(settings: SidecarSettings, ports: ProxyPorts): Sidecar {
   const { clock, random, logger, quit } = ports;
   const { joinToken } = settings;
@@ -50,7 +54,8 @@ export function createSidecar(settings: SidecarSettings, ports: ProxyPorts): Sid
         instanceIps: [settings.instanceIp],
         inbound: settings.inbound,
         outbound: settings.outbound,
-        features: ['mixer'],
+        // Stock Envoy announces nothing, so it is sent nothing that it doesn't know.
+        ...(settings.proxyBinary === undefined ? { features: ['mixer'] } : {}),
         ...(settings.httpProxyPort === undefined ? {} : { httpProxyPort: settings.httpProxyPort }),
         ...(settings.proxyCredentials === undefined ? {} : { proxyCredentials: settings.proxyCredentials }),
       },
@@ -65,6 +70,29 @@ export function createSidecar(settings: SidecarSettings, ports: ProxyPorts): Sid
     },
     { clock, random, logger },
   );
+  if (settings.proxyBinary !== undefined) {
+    const { adminPort } = settings;
+    const engine = createProxyBinary({
+      binary: settings.proxyBinary,
+      bootstrapFile: agent.bootstrapFile,
+      adminPort,
+      stopDrainMs: settings.stopDrainMs,
+      clock,
+      logger,
+      onEnd: quit,
+    });
+    const whole = composeComponents('proxy', [agent, engine]);
+    return {
+      name: 'proxy',
+      start: whole.start,
+      stop: whole.stop,
+      get statusPort() {
+        return agent.statusPort;
+      },
+      adminPort,
+      port: () => undefined,
+    };
+  }
   const dataPlane = createDataPlane({
     bootstrap: parseBootstrap(JSON.stringify(agent.bootstrap)),
     clock,

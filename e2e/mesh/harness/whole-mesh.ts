@@ -52,7 +52,14 @@ const apiVersions: Readonly<Record<string, string>> = {
 };
 
 /** Brings a mesh up on free ports in a folder of its own. */
-export async function bringUp(form: MeshForm, options: { plaintextXds?: boolean } = {}): Promise<WholeMesh> {
+export async function bringUp(
+  form: MeshForm,
+  options: {
+    readonly plaintextXds?: boolean;
+    /** Settings of the components beside those that the mesh sets. */
+    readonly environment?: Readonly<Record<string, string>>;
+  } = {},
+): Promise<WholeMesh> {
   const folder = mkdtempSync(join(tmpdir(), 'lateen-'));
   const lines: string[] = [];
   const onLine = (source: string, line: string): void => {
@@ -65,6 +72,7 @@ export async function bringUp(form: MeshForm, options: { plaintextXds?: boolean 
       PATH: process.env.PATH,
       HOME: process.env.HOME,
       LATEEN_LOG_LEVEL: process.env.LATEEN_LOG_LEVEL,
+      ...options.environment,
     },
     workingFolder: e2e,
     out: () => {},

@@ -3,6 +3,7 @@ export { type BootstrapJson, type BootstrapOptions, createBootstrap } from './bo
 export { type CertificateLife, type IdentityState, renewalTime } from './identity-state.ts';
 export { joinTokenFile } from './join-token-file.ts';
 export { type InboundPort, nodeId, nodeMetadata, type ProxyNode } from './node-metadata.ts';
+export { isProxyReady } from './status-server.ts';
 export {
   createWorkloadIdentity,
   type WorkloadIdentity,
