@@ -16,6 +16,7 @@ export const dataPlaneRoots = [
   'envoy.extensions.access_loggers.file.v3.FileAccessLog',
   'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
   'envoy.extensions.access_loggers.stream.v3.StderrAccessLog',
+  'envoy.extensions.bootstrap.internal_listener.v3.InternalListener',
   'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig',
   'envoy.extensions.filters.http.basic_auth.v3.BasicAuth',
   'envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute',

@@ -50,6 +50,15 @@ export function createBootstrap(options: BootstrapOptions): BootstrapJson {
   const overAds = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
   return {
     node: { id: nodeId(node), cluster: serviceCluster(node), locality: {}, metadata: nodeMetadata(node) },
+    // Stock Envoy takes internal listeners (CONNECT to HTTP services goes through one) with this extension alone.
+    bootstrap_extensions: [
+      {
+        name: 'envoy.bootstrap.internal_listener',
+        typed_config: {
+          '@type': 'type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener',
+        },
+      },
+    ],
     admin: { address: { socket_address: { address: '127.0.0.1', port_value: options.adminPort } } },
     dynamic_resources: {
       lds_config: overAds,
