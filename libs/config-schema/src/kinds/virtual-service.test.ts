@@ -101,6 +101,32 @@ const cases: readonly Case[] = [
     ['spec.http[0].headers.request.set[":authority"]'],
   ],
   [
+    'the authority of a destination beside a rewrite',
+    {
+      hosts: ['a'],
+      http: [
+        {
+          rewrite: { authority: 'b' },
+          route: [{ destination: { host: 'a' }, headers: { request: { set: { host: 'c' } } } }],
+        },
+      ],
+    },
+    ['spec.http[0].route[0].headers.request.set["host"]'],
+  ],
+  [
+    'the authority of a destination in place of the route’s',
+    {
+      hosts: ['a'],
+      http: [
+        {
+          headers: { request: { set: { host: 'b' } } },
+          route: [{ destination: { host: 'a' }, headers: { request: { set: { host: 'c' } } } }],
+        },
+      ],
+    },
+    [],
+  ],
+  [
     'a field of 1.4',
     {
       hosts: ['a'],

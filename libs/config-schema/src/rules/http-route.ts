@@ -278,12 +278,13 @@ function checkAuthority(route: istio_networking_v1alpha3_HTTPRoute, { path, repo
     for (const name of Object.keys(set ?? {}))
       if (isAuthority(name)) found.push(`${at}.request.set["${name}"]`);
   };
-  look(route.headers?.request?.set, `${path}.headers`);
   const shared = found.length;
+  look(route.headers?.request?.set, `${path}.headers`);
+  // A destination's own authority goes before the route's headers, never before a rewrite.
   for (const [index, destination] of (route.route ?? []).entries()) {
+    if (found.length > 1) break;
     found.length = shared;
     look(destination.headers?.request?.set, `${path}.route[${index}].headers`);
-    if (found.length > 1) break;
   }
   if (found.length > 1)
     report.error(found.at(-1) ?? path, `the authority is set twice, here and at ${found[0]}`);
