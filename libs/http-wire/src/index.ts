@@ -19,3 +19,7 @@ export {
   type ResponseParserOptions,
   type ResponseSink,
 } from './http1/response-parser.ts';
+export { type ConnectionFailure, errorCode } from './http2/error-code.ts';
+export { Http2Connection, type Http2Options, type Http2Request, type Http2Sink } from './http2/connection.ts';
+export { defaultHttp2Limits, type Http2Limits } from './http2/limits.ts';
+export type { Http2Stream, StreamEvents, StreamReset } from './http2/stream.ts';

@@ -193,7 +193,7 @@ export class HpackEncoder {
     }
     this.#integer(0, 7, length);
     this.#reserve(length);
-    if (length > 0) this.#target.latin1Write(text, this.#at, length);
+    if (length > 0) this.#target.write(text, this.#at, 'latin1');
     this.#at += length;
   }
 }
