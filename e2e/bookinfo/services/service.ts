@@ -65,6 +65,11 @@ function send(response: ServerResponse, answer: Answer): void {
   response.end(body);
 }
 
+/** Is a path the prefix itself, or below it? The root covers itself alone. */
+function covers(prefix: string, path: string): boolean {
+  return path === prefix || (prefix !== '/' && path.startsWith(`${prefix}/`));
+}
+
 /** Serves `routes` on 127.0.0.1:`PORT` until SIGTERM or SIGINT; open requests finish first. */
 export function serve(name: string, routes: Routes): void {
   const table = Object.entries(routes)
@@ -77,7 +82,7 @@ export function serve(name: string, routes: Routes): void {
     const url = new URL(request.url ?? '/', 'http://local');
     if (url.pathname === '/health') return send(response, { json: { status: `${name} is healthy` } });
     const route = table.find(
-      (entry) => entry.method === request.method && url.pathname.startsWith(entry.prefix),
+      (entry) => entry.method === request.method && covers(entry.prefix, url.pathname),
     );
     if (!route)
       return send(response, {

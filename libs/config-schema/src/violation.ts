@@ -10,6 +10,8 @@ export type Severity = 'error' | 'warning';
 
 /** One thing wrong with what the user wrote. */
 export interface Violation {
+  /** Code of an analysis message, as Istio's IST0101; absent for what one object shows by itself. */
+  readonly code?: string;
   /** Field path from the object's root, as `spec.http[0].match[1].uri`; empty for the whole document. */
   readonly path: string;
   readonly message: string;
@@ -21,7 +23,7 @@ export interface Violation {
 
 /** One line for a person: `file:line:column: error: path: message (hint)`. */
 export function formatViolation(violation: Violation): string {
-  const { position, path, message, severity, hint } = violation;
+  const { position, path, message, severity, hint, code } = violation;
   const where = position ? `${position.file ?? '<input>'}:${position.line}:${position.column}: ` : '';
-  return `${where}${severity}: ${path ? `${path}: ` : ''}${message}${hint ? ` (${hint})` : ''}`;
+  return `${where}${severity}: ${code ? `[${code}] ` : ''}${path ? `${path}: ` : ''}${message}${hint ? ` (${hint})` : ''}`;
 }

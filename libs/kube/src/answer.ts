@@ -38,6 +38,8 @@ export interface Applied {
 
 /** One thing that is wrong with what was sent. */
 export interface AnswerViolation {
+  /** Code of an analysis message, as IST0101. */
+  readonly code?: string;
   readonly path: string;
   readonly message: string;
   readonly severity: 'error' | 'warning';

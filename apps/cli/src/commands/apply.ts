@@ -85,7 +85,8 @@ export function violationLine(violation: AnswerViolation): string {
   const where = position ? `${position.file ?? '<input>'}:${position.line}:${position.column}: ` : '';
   const hint = violation.hint ? ` (${violation.hint})` : '';
   const path = violation.path ? `${violation.path}: ` : '';
-  return `${where}${violation.severity}: ${path}${violation.message}${hint}`;
+  const code = violation.code ? `[${violation.code}] ` : '';
+  return `${where}${violation.severity}: ${code}${path}${violation.message}${hint}`;
 }
 
 async function readSources(names: readonly string[], surroundings: Surroundings): Promise<ApplyFile[]> {

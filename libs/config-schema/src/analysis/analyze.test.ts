@@ -43,7 +43,7 @@ describe('destinations', () => {
       'a misspelt host',
       [service('reviews', 9080), networking('VirtualService', 'v', to('{host: review}'))],
       [
-        /^IST0101 v a\.yaml:3:\d+: warning: spec\.http\[0\]\.route\[0\]\.destination\.host: .*did you mean "reviews"/,
+        /^IST0101 v a\.yaml:3:\d+: warning: \[\w+\] spec\.http\[0\]\.route\[0\]\.destination\.host: .*did you mean "reviews"/,
       ],
     ],
     [
@@ -114,14 +114,14 @@ describe('gateways', () => {
       gateway('hellowworld-gateway-1'),
       bound('helloworld-gateway-1'),
       [
-        /^IST0101 v a\.yaml:3:\d+: error: spec\.gateways\[0\]: .*"helloworld-gateway-1" \(did you mean "hellowworld-gateway-1"\?\)/,
+        /^IST0101 v a\.yaml:3:\d+: error: \[\w+\] spec\.gateways\[0\]: .*"helloworld-gateway-1" \(did you mean "hellowworld-gateway-1"\?\)/,
       ],
     ],
     [
       'a sibling that is yet to come',
       gateway('gateway-1'),
       bound('gateway-2'),
-      [/^IST0101 v .*: warning: spec\.gateways\[0\]/],
+      [/^IST0101 v .*: warning: \[\w+\] spec\.gateways\[0\]/],
     ],
     ['one far from all', gateway('gw'), bound('something-else'), [/^IST0101 v .*: warning: /]],
   ])('%s', (_name, first, second, expected) => {
@@ -161,7 +161,7 @@ describe('hosts', () => {
   test('forgotten ones, unless another VirtualService delegates', () => {
     const orphan = networking('VirtualService', 'd', '{http: [{redirect: {uri: /}}]}');
     expect(findings(orphan)).toEqual([
-      expect.stringMatching(/^LTN0001 d .*error: spec\.hosts: at least one host is required/),
+      expect.stringMatching(/^LTN0001 d .*error: \[\w+\] spec\.hosts: at least one host is required/),
     ]);
     expect(
       findings(orphan, networking('VirtualService', 'root', '{hosts: [a.b], http: [{delegate: {name: d}}]}')),
