@@ -23,6 +23,7 @@ import {
   targetName,
 } from './cluster/outbound-cluster.ts';
 import { effectivePolicy } from './cluster/traffic-policy.ts';
+import { applyEnvoyFilters } from './envoy-filter/envoy-filters.ts';
 import { loadAssignment } from './endpoint/load-assignment.ts';
 import { compileGateways } from './gateway/compile-gateways.ts';
 import { connectInsideListener, httpProxyListener, httpProxyPort } from './listener/http-proxy-listener.ts';
@@ -175,6 +176,7 @@ export function compileProxy(model: MeshModel, proxy: Proxy): ProxyResources {
   compileFixedClusters(model, proxy, into);
   if (proxy.type === 'router') compileGateways(model, proxy, into);
   else compileSidecar(model, proxy, into);
+  applyEnvoyFilters(model, proxy, into);
   into.problems.push(...policyProblems(model, proxy));
   const seen = new Set<string>();
   const problems = into.problems.filter(({ object, message }) => {

@@ -2,6 +2,7 @@ import type { ConfigObject } from '@lateen/config-schema';
 import { meshConfigOf } from '@lateen/config-schema';
 import type {
   istio_mesh_v1alpha1_MeshConfig as MeshConfig,
+  istio_networking_v1alpha3_EnvoyFilter as EnvoyFilter,
   istio_networking_v1alpha3_Gateway as GatewaySpec,
   istio_security_v1beta1_AuthorizationPolicy as AuthorizationPolicy,
   istio_security_v1beta1_RequestAuthentication as RequestAuthentication,
@@ -49,6 +50,8 @@ export interface MeshModel {
   readonly destinationRules: DestinationRules;
   readonly virtualServices: VirtualServices;
   readonly gateways: readonly ConfigObject<GatewaySpec>[];
+  /** The oldest first. */
+  readonly envoyFilters: readonly ConfigObject<EnvoyFilter>[];
   readonly authorizationPolicies: readonly ConfigObject<AuthorizationPolicy>[];
   readonly requestAuthentications: readonly ConfigObject<RequestAuthentication>[];
   readonly mixer: MixerRules;
@@ -134,6 +137,7 @@ export function createMeshModel(snapshot: ConfigSnapshot, options: MeshModelOpti
     ),
     virtualServices,
     gateways: objectsOf(snapshot, 'istio/networking/v1alpha3/gateways'),
+    envoyFilters: objectsOf(snapshot, 'istio/networking/v1alpha3/envoyfilters'),
     authorizationPolicies: objectsOf(snapshot, 'istio/security/v1beta1/authorizationpolicies'),
     requestAuthentications: objectsOf(snapshot, 'istio/security/v1beta1/requestauthentications'),
     mixer: indexMixerRules(snapshot),

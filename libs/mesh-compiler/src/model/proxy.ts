@@ -31,6 +31,8 @@ export interface Proxy {
   readonly inbound: readonly InboundPort[] | undefined;
   /** Local port by `service port` or `host:port`; `undefined`: every service port is bound as it is. */
   readonly outbound: ReadonlyMap<string, number> | undefined;
+  /** Texts and numbers of the node's metadata, as texts. */
+  readonly metadata: ReadonlyMap<string, string>;
   /** Extensions of ours that the proxy knows; `undefined`: stock Envoy. */
   readonly features: ReadonlySet<string> | undefined;
 }
@@ -141,6 +143,11 @@ export function parseProxy(node: Node): Proxy {
     proxyCredentials: text(metadata.LATEEN_PROXY_CREDENTIALS) || undefined,
     inbound: inboundOf(metadata.LATEEN_INBOUND),
     outbound: outboundOf(metadata.LATEEN_OUTBOUND),
+    metadata: new Map(
+      Object.entries(metadata)
+        .map(([key, value]): [string, string] => [key, text(value)])
+        .filter(([, value]) => value !== ''),
+    ),
     features: featuresOf(metadata.LATEEN_FEATURES),
   };
 }

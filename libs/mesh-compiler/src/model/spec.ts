@@ -3,6 +3,7 @@ import type {
   istio_mixer_v1_config_client_QuotaSpec,
   istio_mixer_v1_config_client_QuotaSpecBinding,
   istio_networking_v1alpha3_DestinationRule,
+  istio_networking_v1alpha3_EnvoyFilter,
   istio_networking_v1alpha3_Gateway,
   istio_networking_v1alpha3_ServiceEntry,
   istio_networking_v1alpha3_Sidecar,
@@ -56,6 +57,7 @@ export interface SpecByCollection {
   'istio/networking/v1alpha3/destinationrules': istio_networking_v1alpha3_DestinationRule;
   'istio/networking/v1alpha3/gateways': istio_networking_v1alpha3_Gateway;
   'istio/networking/v1alpha3/serviceentries': istio_networking_v1alpha3_ServiceEntry;
+  'istio/networking/v1alpha3/envoyfilters': istio_networking_v1alpha3_EnvoyFilter;
   'istio/networking/v1alpha3/sidecars': istio_networking_v1alpha3_Sidecar;
   'istio/networking/v1alpha3/workloadentries': istio_networking_v1alpha3_WorkloadEntry;
   'istio/security/v1beta1/peerauthentications': istio_security_v1beta1_PeerAuthentication;
