@@ -3,7 +3,7 @@ import {
   type istio_networking_v1alpha3_Server as ServerSpec,
   type istio_networking_v1alpha3_ServerTLSSettings as ServerTls,
 } from '@lateen/protos';
-import { hostsOverlap } from '../model/host.ts';
+import { hostCovers, hostsOverlap } from '../model/host.ts';
 import type { MeshModel, ServiceInstance } from '../model/mesh-model.ts';
 import { isHttp, type Protocol, protocolByName } from '../model/protocol.ts';
 import type { Proxy } from '../model/proxy.ts';
@@ -113,7 +113,7 @@ export function gatewayServers(model: MeshModel, proxy: Proxy): GatewayServer[] 
 /** A VirtualService bound to a server, with its hosts that the server takes. */
 export interface BoundVirtualService {
   readonly owner: VirtualService;
-  /** Host of the VirtualService → host of the server. */
+  /** Names that both have → host of the server. */
   readonly hosts: ReadonlyMap<string, ServerHost>;
 }
 
@@ -127,11 +127,13 @@ export function boundVirtualServices(
     if (!visibleIn(owner.exportTo, owner.namespace, proxy.namespace)) return [];
     const hosts = new Map<string, ServerHost>();
     for (const host of owner.hosts) {
-      const taker = server.hosts.find(
-        (one) =>
-          (one.namespace === undefined || one.namespace === owner.namespace) && hostsOverlap(one.host, host),
-      );
-      if (taker) hosts.set(host, taker);
+      for (const taker of server.hosts) {
+        const allowed = taker.namespace === undefined || taker.namespace === owner.namespace;
+        if (!allowed || !hostsOverlap(taker.host, host)) continue;
+        // Of the two only the names that both stand for are served.
+        const narrower = hostCovers(taker.host, host) ? host : taker.host;
+        if (!hosts.has(narrower)) hosts.set(narrower, taker);
+      }
     }
     return hosts.size > 0 ? [{ owner, hosts }] : [];
   });
