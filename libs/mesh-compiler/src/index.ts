@@ -25,6 +25,8 @@ export {
   type ExplainedServer,
   explainCall,
   type Explanation,
+  type JudgedRequest,
+  type PolicyJudge,
 } from './simulator/explanation.ts';
 export {
   createSimulator,

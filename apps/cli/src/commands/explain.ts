@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { compileRbacFilter } from '@lateen/authorization';
 import {
   type ConfigObject,
   decodeDocument,
@@ -61,7 +62,10 @@ export function addExplain({ program, surroundings, action }: CommandContext): v
             ? await readMesh(surroundings, program.opts<{ stateDir?: string }>().stateDir)
             : readFiles(options.filename, surroundings);
         const model = createMeshModel(source.snapshot, { domainSuffix: 'cluster.local' });
-        const explanation = explainCall(model, callerOf(model, source.snapshot, options.from), request);
+        const explanation = explainCall(model, callerOf(model, source.snapshot, options.from), {
+          request,
+          judge: (filter, judged) => compileRbacFilter(filter, 'rbac').enforced?.decide(judged),
+        });
         if (format === 'table') surroundings.out(`${told(explanation, source.positions).join('\n')}\n`);
         else print(surroundings, format, explanation, { columns: [], rows: [] });
         return explanation.outcome === 'failure' ? 1 : 0;

@@ -26,7 +26,7 @@ export function patchClusters(
     if (chosen.length === 0) continue;
     const adding = chosen.filter(({ operation }) => operation === operations.ADD);
     const changing = chosen.filter(({ operation }) => operation !== operations.ADD);
-    for (const [name, cluster] of [...into.clusters]) {
+    for (const [name, cluster] of new Map(into.clusters)) {
       if (own.contextOf(name) !== context) continue;
       const [patched] = patchedList([cluster], changing, { matches, names: () => true });
       if (patched) into.clusters.set(name, patched);

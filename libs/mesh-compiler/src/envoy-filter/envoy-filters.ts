@@ -24,7 +24,7 @@ function patchAll(patches: readonly EnvoyPatch[], proxy: Proxy, into: ResourceCo
     contexts,
     contextOf: ({ trafficDirection }) => side(trafficDirection === directions.INBOUND),
   });
-  for (const [name, routes] of [...into.routes])
+  for (const [name, routes] of new Map(into.routes))
     into.routes.set(name, patchedRoutes(patches, side(false), routes));
 }
 

@@ -113,7 +113,7 @@ export function patchListeners(
   into: ResourceCollector,
   own: { contexts: readonly PatchContext[]; contextOf: (listener: Listener) => PatchContext },
 ): void {
-  for (const [name, listener] of [...into.listeners]) {
+  for (const [name, listener] of new Map(into.listeners)) {
     const context = own.contextOf(listener);
     const whole = patchesFor(patches, 'LISTENER', context).filter(
       ({ operation }) => operation !== operations.ADD,

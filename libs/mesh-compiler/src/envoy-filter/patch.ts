@@ -96,7 +96,7 @@ export function patchesOf(
 }
 
 /** Does a patch hold in this context? */
-export function inContext(patch: EnvoyPatch, context: PatchContext): boolean {
+function inContext(patch: EnvoyPatch, context: PatchContext): boolean {
   const wanted = patch.match.context ?? contexts.ANY;
   return wanted === contexts.ANY || wanted === contexts[context];
 }

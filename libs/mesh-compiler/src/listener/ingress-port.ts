@@ -14,7 +14,7 @@ const captureModes = enumOf('istio.networking.v1alpha3.CaptureMode');
 const tlsModes = enumOf('istio.networking.v1alpha3.ServerTLSSettings.TLSmode');
 
 /** Where an ingress entry hands its connections on. */
-export type IngressEndpoint =
+type IngressEndpoint =
   | { readonly kind: 'socket'; readonly address: string; readonly port: number }
   | { readonly kind: 'pipe'; readonly path: string };
 

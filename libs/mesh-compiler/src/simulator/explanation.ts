@@ -1,9 +1,10 @@
-import { compileRbacFilter } from '@lateen/authorization';
+import type { HeaderView } from '@lateen/matching';
 import {
   anyName,
   type envoy_config_endpoint_v3_ClusterLoadAssignment as ClusterLoadAssignment,
   type envoy_config_listener_v3_FilterChain as FilterChain,
   type envoy_config_route_v3_RouteConfiguration as RouteConfiguration,
+  type envoy_extensions_filters_http_rbac_v3_RBAC as RbacFilter,
   structJson,
   unpackAny,
 } from '@lateen/protos';
@@ -69,6 +70,28 @@ export interface Explanation {
   /** What came closest. */
   readonly nearestMiss?: string;
 }
+
+/** What a policy looks at of the request. */
+export interface JudgedRequest {
+  readonly headers: HeaderView;
+  readonly path: string;
+  readonly peer: {
+    readonly uris: readonly string[];
+    readonly dnsNames: readonly string[];
+    readonly subject: string;
+  };
+  readonly directRemoteAddress: string;
+  readonly remoteAddress: string;
+  readonly destination: { readonly address: string; readonly port: number };
+  readonly serverName: string;
+  metadata(filter: string): unknown;
+}
+
+/** What an RBAC filter says; `undefined`: it enforces nothing. The caller brings the data plane's own. */
+export type PolicyJudge = (
+  filter: RbacFilter,
+  request: JudgedRequest,
+) => { readonly allowed: boolean; readonly policy: string | undefined } | undefined;
 
 const rbac = 'envoy.extensions.filters.http.rbac.v3.RBAC';
 
@@ -167,16 +190,17 @@ function workloadAt(model: MeshModel, text: string): Endpoint | undefined {
 function judged(
   chain: FilterChain | undefined,
   request: ExplainedRequest,
-  peer: string,
+  by: { peer: string; judge: PolicyJudge },
 ): Pick<ExplainedServer, 'allowed' | 'policies' | 'decidedBy'> {
   const policies: string[] = [];
+  const { peer, judge } = by;
   let refusal: string | undefined;
   let permit: string | undefined;
   for (const { typedConfig } of (chain && managerOf(chain)?.httpFilters) ?? []) {
     if (!typedConfig || anyName(typedConfig) !== rbac) continue;
     const filter = unpackAny(rbac, typedConfig);
     policies.push(...Object.keys(filter.rules?.policies ?? {}));
-    const verdict = compileRbacFilter(filter, 'rbac').enforced?.decide({
+    const verdict = judge(filter, {
       headers: {
         get: (name) =>
           name === ':method'
@@ -205,7 +229,7 @@ function judged(
 function serverSide(
   model: MeshModel,
   caller: Proxy,
-  query: { request: ExplainedRequest; endpoint: string },
+  query: { request: ExplainedRequest; endpoint: string; judge: PolicyJudge },
 ): ExplainedServer | undefined {
   const { request, endpoint } = query;
   const workload = workloadAt(model, endpoint);
@@ -228,7 +252,7 @@ function serverSide(
     mode: 'inbound',
   });
   const principal = `spiffe://${model.trustDomain}/ns/${caller.namespace}/sa/${caller.serviceAccount || 'default'}`;
-  const verdict = judged(result.chain, request, principal);
+  const verdict = judged(result.chain, request, { peer: principal, judge: query.judge });
   return {
     endpoint,
     workload: `${workloadName}.${namespace}`,
@@ -261,7 +285,12 @@ function failureOf(
 }
 
 /** Follows a request from a caller's proxy to the policies of the workload that would serve it. */
-export function explainCall(model: MeshModel, proxy: Proxy, request: ExplainedRequest): Explanation {
+export function explainCall(
+  model: MeshModel,
+  proxy: Proxy,
+  query: { request: ExplainedRequest; judge: PolicyJudge },
+): Explanation {
+  const { request, judge } = query;
   const simulator = createSimulator(encodeResources(compileProxy(model, proxy)));
   const result = simulator.run(callOf(model, proxy, request));
   const { resources } = simulator;
@@ -280,7 +309,8 @@ export function explainCall(model: MeshModel, proxy: Proxy, request: ExplainedRe
   const found = cluster === undefined ? undefined : resources.clusters.get(cluster);
   const endpoints = endpointsOf(resources.endpoints.get(cluster ?? '') ?? found?.loadAssignment);
   const [first] = endpoints;
-  const server = first === undefined ? undefined : serverSide(model, proxy, { request, endpoint: first });
+  const server =
+    first === undefined ? undefined : serverSide(model, proxy, { request, endpoint: first, judge });
   const reached = { endpoints, knowsCluster: found !== undefined, server };
   const failure = failureOf(result, request, reached);
   const subset = cluster?.split('|')[2];
