@@ -35,7 +35,7 @@ export function httpFilters(scope: HttpFilterScope): HttpFilter[] {
     ...(proxy.features === undefined ? [grpcStats()] : []),
     plain('envoy.filters.http.fault', packAny('envoy.extensions.filters.http.fault.v3.HTTPFault', {})),
     plain('envoy.filters.http.cors', packAny('envoy.extensions.filters.http.cors.v3.Cors', {})),
-    ...(usesMixer(model, proxy, direction) ? [plain('mixer', httpMixerConfig(model, proxy, direction))] : []),
+    ...(usesMixer(model, proxy) ? [plain('mixer', httpMixerConfig(model, proxy, direction))] : []),
     ...(scope.resolved ?? []).map(forwardProxyFilter),
     plain('envoy.filters.http.router', packAny('envoy.extensions.filters.http.router.v3.Router', {})),
   ];

@@ -27,11 +27,13 @@ function workloadUid(proxy: Proxy): string {
   return `kubernetes://${proxy.name}.${proxy.namespace}`;
 }
 
-/** Does the proxy get a Mixer filter on this side? Only our own data plane, and only while rules ask for calls. */
-export function usesMixer(model: MeshModel, proxy: Proxy, direction: Direction): boolean {
-  if (!proxy.features?.has('mixer')) return false;
+/**
+ * Does the proxy get a Mixer filter? Only our own data plane, and only while rules ask for calls. On both sides, also
+ * for checks alone: the server's rules may ask who calls, and it is the client's filter that tells it.
+ */
+export function usesMixer(model: MeshModel, proxy: Proxy): boolean {
   const { check, report } = model.mixer.any;
-  return report || (check && direction === 'inbound');
+  return proxy.features?.has('mixer') === true && (check || report);
 }
 
 function transport(model: MeshModel, proxy: Proxy): TransportConfig {
@@ -91,7 +93,7 @@ export function serviceFilterConfig(
   service: Service,
   direction: Direction,
 ): google_protobuf_Any | undefined {
-  if (!usesMixer(model, proxy, direction)) return undefined;
+  if (!usesMixer(model, proxy)) return undefined;
   const demand = model.mixer.demand(service.namespace, model.rootNamespace);
   const quotaSpec =
     direction === 'inbound' && demand.check ? model.mixer.quotaSpecs(service, model.domainSuffix) : [];

@@ -53,7 +53,7 @@ function meshTls(model: MeshModel, proxy: Proxy): TransportSocket {
 }
 
 function tcpFilters(model: MeshModel, proxy: Proxy, port: InboundPortChains): Filter[] {
-  const mixer = usesMixer(model, proxy, 'inbound')
+  const mixer = usesMixer(model, proxy)
     ? [{ name: 'mixer', typedConfig: tcpMixerConfig(model, proxy, 'inbound', port.service) }]
     : [];
   const forward = tcpProxyFilter(model, { statPrefix: port.cluster, cluster: port.cluster });

@@ -75,9 +75,11 @@ export function tcpChain(model: MeshModel, proxy: Proxy, chain: TcpChain): Filte
     ...(serverNames.length > 0 ? { serverNames } : {}),
     ...(subnets.length > 0 ? { prefixRanges: subnets.map(cidrRange) } : {}),
   };
-  const mixer = usesMixer(model, proxy, 'outbound')
-    ? [{ name: 'mixer', typedConfig: tcpMixerConfig(model, proxy, 'outbound', chain.service) }]
-    : [];
+  // A connection carries no word of its caller, so a filter that checks nothing here is there for reports alone.
+  const mixer =
+    usesMixer(model, proxy) && model.mixer.any.report
+      ? [{ name: 'mixer', typedConfig: tcpMixerConfig(model, proxy, 'outbound', chain.service) }]
+      : [];
   return {
     ...(Object.keys(match).length > 0 ? { filterChainMatch: match } : {}),
     filters: [
