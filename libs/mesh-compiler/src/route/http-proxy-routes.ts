@@ -44,6 +44,12 @@ function tunnelRoute(
   });
 }
 
+/** How the loopback that the proxy port is on can be written. A name that resolves to it ends at the missing credential. */
+const ownNames = [
+  ...['localhost', 'localhost.', '127.0.0.1', '0.0.0.0'],
+  ...['[::1]', '[::]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]'],
+];
+
 /** Refuses requests for the proxy port itself: answered by itself they would go round for ever. */
 function proxyItself(port: number): { name: string; domains: string[]; routes: Route[] } {
   const refuse = {
@@ -51,7 +57,7 @@ function proxyItself(port: number): { name: string; domains: string[]; routes: R
   };
   return {
     name: `proxy_itself:${port}`,
-    domains: ['localhost', '127.0.0.1', '[::1]', '0.0.0.0'].map((host) => `${host}:${port}`),
+    domains: ownNames.map((host) => `${host}:${port}`),
     routes: [
       { name: 'proxy_itself', match: { connectMatcher: {} }, ...refuse },
       { name: 'proxy_itself', match: { prefix: '/' }, ...refuse },
