@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /** Suites that start whole meshes, on default ports or with figures to show: one file at a time, with nothing beside. */
-const wholeMachine = ['mesh', 'docs', 'deploy', 'resilience'].map((folder) => `e2e/${folder}/**/*.test.ts`);
+const wholeMachine = ['mesh', 'wire', 'docs', 'deploy', 'resilience'].map(
+  (folder) => `e2e/${folder}/**/*.test.ts`,
+);
 const exclude = ['**/node_modules/**', '**/dist/**', 'tools/runtime/**'];
 const timeouts = { testTimeout: 20_000, hookTimeout: 60_000 };
 

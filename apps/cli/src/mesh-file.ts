@@ -7,6 +7,8 @@ export interface MeshFile {
   /** Process that holds the mesh up. */
   readonly processId: number;
   readonly galleyApi: string;
+  /** MCP source, for sinks that may read the configuration. */
+  readonly galleyMcp: string;
   readonly citadelAddress: string;
   readonly citadelAdmin: string;
   readonly pilotAddress: string;
@@ -27,6 +29,7 @@ const fileOf = (folder: string): string => join(folder, 'mesh.json');
 const distributedDefaults: MeshFile = {
   processId: 0,
   galleyApi: 'http://127.0.0.1:9876',
+  galleyMcp: '127.0.0.1:9901',
   citadelAddress: '127.0.0.1:8060',
   citadelAdmin: 'http://127.0.0.1:8061',
   pilotAddress: '127.0.0.1:15012',

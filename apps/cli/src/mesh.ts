@@ -130,6 +130,7 @@ export async function startMesh(plan: MeshPlan, surroundings: Surroundings): Pro
     const file: MeshFile = {
       processId: surroundings.processId,
       galleyApi: `http://${addresses.GALLEY_API_ADDRESS}`,
+      galleyMcp: addresses.GALLEY_MCP_ADDRESS,
       citadelAddress: addresses.CITADEL_ADDRESS,
       citadelAdmin: `http://${addresses.CITADEL_ADMIN_ADDRESS}`,
       pilotAddress: addresses.PILOT_ADDRESS,
