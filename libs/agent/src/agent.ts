@@ -161,7 +161,7 @@ export function createAgent(settings: AgentSettings, ports: AgentPorts): Agent {
 const drainTimeoutMs = 200;
 
 function createSds(socket: string, workload: WorkloadIdentity, ports: AgentPorts): Component {
-  const source = createSecretSource(workload.identity);
+  const source = createSecretSource(workload.identity, ports);
   const services = new RpcServices(ports.logger);
   const onEvent = (connection: string, event: XdsServerEvent): void => {
     if (event.kind === 'nacked') ports.logger.warn({ connection, event }, 'the proxy rejected a secret');

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { typeUrl, unpackAny } from '@lateen/protos';
 import {
@@ -28,7 +29,7 @@ const stops: (() => Promise<void> | void)[] = [];
 beforeEach(async () => {
   folder = createTemporaryFolder();
   identity = new WatchValue<TlsIdentity | undefined>(undefined);
-  const source = createSecretSource(identity);
+  const source = createSecretSource(identity, { clock: systemClock, logger: silentLogger });
   const services = new RpcServices(silentLogger);
   xds = createXdsServer({ source, clock: systemClock, logger: silentLogger });
   xds.addSds(services);
@@ -55,35 +56,41 @@ afterEach(async () => {
   folder[Symbol.dispose]();
 });
 
+/** A proxy's client; `got` has each secret's key or roots. */
+function subscribe(mode: 'sotw' | 'delta', names: string[]): WatchValue<Map<string, string>> {
+  const sds = createSdsClient({
+    client,
+    node: { id: 'sidecar~127.0.0.1~a.b~b.svc.cluster.local' },
+    mode,
+    clock: systemClock,
+    random: () => 0.5,
+    logger: silentLogger,
+  });
+  stops.push(() => sds.stop());
+  const got = new WatchValue(new Map<string, string>());
+  sds.subscribe(
+    secret,
+    (update) => {
+      const next = new Map(got.current);
+      for (const { name, message } of update.updated) {
+        const bytes =
+          message.tlsCertificate?.privateKey?.inlineBytes ??
+          message.validationContext?.trustedCa?.inlineBytes;
+        next.set(name, Buffer.from(bytes ?? []).toString());
+      }
+      got.set(next);
+      return [];
+    },
+    names,
+  );
+  sds.start();
+  return got;
+}
+
 test.each(['sotw', 'delta'] as const)(
   'a proxy waits for its secrets, gets them and every rotation (%s)',
   async (mode) => {
-    const sds = createSdsClient({
-      client,
-      node: { id: 'sidecar~127.0.0.1~a.b~b.svc.cluster.local' },
-      mode,
-      clock: systemClock,
-      random: () => 0.5,
-      logger: silentLogger,
-    });
-    stops.push(() => sds.stop());
-    const got = new WatchValue(new Map<string, string>());
-    sds.subscribe(
-      secret,
-      (update) => {
-        const next = new Map(got.current);
-        for (const { name, message } of update.updated) {
-          const bytes =
-            message.tlsCertificate?.privateKey?.inlineBytes ??
-            message.validationContext?.trustedCa?.inlineBytes;
-          next.set(name, Buffer.from(bytes ?? []).toString());
-        }
-        got.set(next);
-        return [];
-      },
-      ['default', 'ROOTCA'],
-    );
-    sds.start();
+    const got = subscribe(mode, ['default', 'ROOTCA']);
     for (const round of [1, 2]) {
       const issued = authority.issue(id);
       identity.set(issued);
@@ -107,3 +114,22 @@ test('a single fetch answers what is asked for', async () => {
     issued.certificateChain,
   );
 });
+
+test.each(['sotw', 'delta'] as const)(
+  'files that a proxy asks for are served once they are good, and again when they change (%s)',
+  async (mode) => {
+    identity.set(authority.issue(id));
+    const path = (name: string): string => join(folder.path, name);
+    const [certificate, roots] = [`file-cert:${path('cert')}~${path('key')}`, `file-root:${path('roots')}`];
+    writeFileSync(path('roots'), authority.root);
+    const got = subscribe(mode, [certificate, roots, 'file-cert:relative~paths', 'file-cert:/only-one']);
+    await got.until((now) => now.get(roots) === authority.root);
+    for (const _round of [1, 2]) {
+      const issued = authority.issue(id);
+      writeFileSync(path('cert'), issued.certificateChain);
+      writeFileSync(path('key'), issued.privateKey);
+      await got.until((now) => now.get(certificate) === issued.privateKey);
+    }
+    expect([...(got.current?.keys() ?? [])].toSorted()).toEqual([certificate, roots]);
+  },
+);

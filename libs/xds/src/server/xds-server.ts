@@ -37,6 +37,8 @@ export interface ResourceFeed {
    * waits, it is never sent an empty configuration.
    */
   readonly resources: WatchValue<ResourceSet | undefined>;
+  /** Hears which names the client asks for, before they are looked up: for resources that are made on demand. */
+  wants?(typeUrl: string, names: readonly string[]): void;
   /** The connection is gone. Called once. */
   close(): void;
 }
@@ -104,6 +106,9 @@ interface Wire<Q, A> {
   write(push: XdsPush): A;
 }
 
+const namesIn = (request: XdsRequest): readonly string[] =>
+  request.mode === 'sotw' ? request.names : request.subscribe;
+
 /** Creates an xDS server. It listens nowhere itself: add it to the services of an RPC server. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {
   const connections = new Map<string, OpenConnection>();
@@ -155,6 +160,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
           );
         }
         if (feed) {
+          feed.wants?.(request.typeUrl, namesIn(request));
           deliver(session.request(request));
           continue;
         }
@@ -168,6 +174,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
           status: () => ({ id, node, mode: wire.mode, peer: caller.peer, connectedAt, ...session.ledger() }),
         });
         onEvent({ kind: 'connected' });
+        feed.wants?.(request.typeUrl, namesIn(request));
         deliver(session.request(request));
         unsubscribe = feed.resources.subscribe((set) => {
           if (set) deliver(session.offer(set));
@@ -215,6 +222,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     const peer: XdsPeer = { id: String(++sequence), node: request.node ?? {}, mode: 'sotw', caller };
     const feed = await options.source.connect(peer);
     try {
+      feed.wants?.(typeUrl, names);
       const secrets: ResourcesByName | undefined = feed.resources.current?.types.get(typeUrl);
       if (!secrets) throw new RpcError(rpcStatus.UNAVAILABLE, 'no secret is known yet');
       const found = new Map(
