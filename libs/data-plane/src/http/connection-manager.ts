@@ -9,6 +9,7 @@ import { compileAccessLog } from '../reporting/access-log.ts';
 import { ClusterCounterIndex } from '../reporting/cluster-counters.ts';
 import { StreamReporter } from '../reporting/stream-reporter.ts';
 import { Http1Connection } from './http1-connection.ts';
+import { Http2DownstreamConnection } from './http2-connection.ts';
 import { compileLocalReplyMap } from './local-reply-map.ts';
 import type { Manager } from './manager.ts';
 import { ManagerSlot } from './manager-slot.ts';
@@ -56,7 +57,8 @@ function routesOf(config: HttpConnectionManager, path: string, surroundings: Sur
 }
 
 /**
- * Compiles an HTTP connection manager (`envoy.filters.network.http_connection_manager`). It serves HTTP/1.1.
+ * Compiles an HTTP connection manager (`envoy.filters.network.http_connection_manager`). It serves HTTP/1.1,
+ * and HTTP/2 where ALPN or `codec_type` says so.
  * @throws LateenError LTN_CONFIG_INVALID naming the field that is wrong or not supported
  */
 export function createHttpConnectionManager(
@@ -95,7 +97,12 @@ export function createHttpConnectionManager(
   const slot = new ManagerSlot(manager);
   const filter: TerminalFilter = {
     kind: 'terminal',
-    serve: (connection) => void new Http1Connection(connection, slot),
+    serve: (connection) => {
+      const { codec } = settings;
+      const http2 = codec === 'http2' || (codec === 'auto' && connection.info.applicationProtocol === 'h2');
+      if (http2) new Http2DownstreamConnection(connection, slot);
+      else new Http1Connection(connection, slot);
+    },
     succeed(previous) {
       const old = slots.get(previous);
       old?.replaceBy(slot);

@@ -9,6 +9,8 @@ import type { EscapedSlashes, PathOptions } from './path-normaliser.ts';
 /** An HTTP connection manager's configuration, compiled. Times in milliseconds, `undefined`: no limit. */
 export interface ManagerSettings {
   readonly statPrefix: string;
+  /** `auto`: HTTP/2 where ALPN chose it. */
+  readonly codec: 'auto' | 'http1' | 'http2';
   readonly serverName: string;
   readonly serverHeader: 'overwrite' | 'append-if-absent' | 'pass-through';
   readonly idleTimeoutMs: number | undefined;
@@ -85,8 +87,7 @@ export function compileManagerSettings(config: HttpConnectionManager, path: stri
   const http1 = config.httpProtocolOptions;
   if (http1)
     refuseFields(http1, `${path}.http_protocol_options`, ['allowChunkedLength', 'sendFullyQualifiedUrl']);
-  // 2 is HTTP2, 3 HTTP3: a manager that must speak them can't be served by this one.
-  if ((config.codecType ?? 0) > 1) throw invalidConfig(`${path}.codec_type`, 'is not supported');
+  if ((config.codecType ?? 0) > 2) throw invalidConfig(`${path}.codec_type`, 'is not supported');
   const cidrs = (config.internalAddressConfig?.cidrRanges ?? []).map((range, index) =>
     compileCidr(range, `${path}.internal_address_config.cidr_ranges[${index}]`),
   );
@@ -99,6 +100,7 @@ export function compileManagerSettings(config: HttpConnectionManager, path: stri
     );
   return {
     statPrefix: config.statPrefix ?? '',
+    codec: (['auto', 'http1', 'http2'] as const)[config.codecType ?? 0] ?? 'auto',
     serverName: config.serverName || 'envoy',
     serverHeader:
       (['overwrite', 'append-if-absent', 'pass-through'] as const)[config.serverHeaderTransformation ?? 0] ??
