@@ -6,6 +6,7 @@ import { compileEndpoints, compileProxy, type ConfigSnapshot, createMeshModel, p
 const collections = {
   VirtualService: 'istio/networking/v1alpha3/virtualservices',
   ServiceEntry: 'istio/networking/v1alpha3/serviceentries',
+  Gateway: 'istio/networking/v1alpha3/gateways',
   AuthorizationPolicy: 'istio/security/v1beta1/authorizationpolicies',
 } as const;
 
@@ -85,4 +86,29 @@ test('a label called __proto__ is a label', () => {
     endpoints: [{ address: '10.0.0.9', labels }],
   });
   expect(compileProxy(model(odd), node).problems).toEqual([]);
+});
+
+test('of two Gateways with one host on one port only the served one has routes', () => {
+  const gateway = (name: string, credentialName: string): ConfigObject =>
+    object('Gateway', name, {
+      selector: { app: 'edge' },
+      servers: [
+        {
+          port: { number: 443, name: 'https', protocol: 'HTTPS' },
+          hosts: ['shop.example.com'],
+          tls: { mode: 1, credentialName },
+        },
+      ],
+    });
+  const router = parseProxy({
+    id: 'router~10.0.0.2~edge.shop~shop.svc.cluster.local',
+    metadata: structOf({ LABELS: { app: 'edge' } }),
+  });
+  const { listeners, routes, problems } = compileProxy(
+    model(gateway('a', 'one'), gateway('b', 'two')),
+    router,
+  );
+  expect([...listeners.values()].flatMap(({ filterChains }) => filterChains ?? []).length).toBe(1);
+  expect([...routes.keys()]).toEqual(['https.443.https.a.shop']);
+  expect(problems.map(({ message }) => message)).toEqual(['port 443 already serves shop.example.com']);
 });

@@ -127,17 +127,21 @@ function autoPassthrough(
   return chains;
 }
 
-/** Chains of the servers that share an address and port; of two with one match the older keeps it. */
+/**
+ * Chains of the servers that share an address and port; of two with one match the older keeps it. `served` has the
+ * HTTP servers that a chain is there for: routes of others would be asked for by no proxy, and waited for in vain.
+ */
 function chainsOf(
   model: MeshModel,
   proxy: Proxy,
   query: { servers: readonly GatewayServer[]; into: ResourceCollector },
-): FilterChain[] {
+): { chains: FilterChain[]; served: GatewayServer[] } {
   const { servers, into } = query;
   const chains: FilterChain[] = [];
   const plain = servers.filter(({ kind }) => kind === 'http');
   const first = plain[0];
   if (first) chains.push(httpChain(model, proxy, first));
+  const served = [...plain];
   const names = new Set<string>();
   for (const kind of [['https'], ['passthrough', 'tls', 'tcp', 'auto-passthrough']]) {
     for (const server of servers) {
@@ -162,6 +166,7 @@ function chainsOf(
           continue;
         }
         for (const name of free) names.add(name);
+        if (server.kind === 'https') served.push(server);
         const match = chain.filterChainMatch;
         chains.push(
           match && free.length < own.length
@@ -171,7 +176,7 @@ function chainsOf(
       }
     }
   }
-  return chains;
+  return { chains, served };
 }
 
 function listenerOf(
@@ -203,13 +208,12 @@ export function compileGateways(model: MeshModel, proxy: Proxy, into: ResourceCo
   for (const servers of byAddress.values()) {
     const [first] = servers;
     if (!first) continue;
-    const chains = chainsOf(model, proxy, { servers, into });
+    const { chains, served } = chainsOf(model, proxy, { servers, into });
     if (chains.length === 0) continue;
     const listener = listenerOf(model, chains, { address: bindAddress(proxy, first), port: first.boundPort });
     into.listeners.set(listener.name ?? '', listener);
     const byRoutes = new Map<string, GatewayServer[]>();
-    for (const server of servers) {
-      if (server.kind !== 'http' && server.kind !== 'https') continue;
+    for (const server of served) {
       const name = gatewayRouteName(server);
       byRoutes.set(name, [...(byRoutes.get(name) ?? []), server]);
     }
