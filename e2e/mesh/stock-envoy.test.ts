@@ -4,7 +4,8 @@ import { type Workload, readWorkloads } from '@lateen/cli';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Figures } from './harness/figures.ts';
 import { LoadClient } from './harness/load.ts';
-import { bringUp, type WholeMesh } from './harness/whole-mesh.ts';
+import { bringUp, echoPlan, type WholeMesh } from './harness/whole-mesh.ts';
+import { service } from './suites/traffic.ts';
 
 const e2e = join(import.meta.dirname, '..');
 
@@ -23,6 +24,9 @@ describe('stock Envoy as one sidecar', () => {
     await Promise.all(
       plans.map((plan) => mesh.run(envoySidecars.has(plan.name) ? { ...plan, proxyBinary: envoy } : plan)),
     );
+    await mesh.run(echoPlan('ours'));
+    await mesh.run({ ...echoPlan('theirs'), proxyBinary: envoy });
+    await mesh.apply(`${service('ours')}---\n${service('theirs')}`);
     edge = new LoadClient();
   }, 120_000);
   afterAll(async () => {
@@ -37,9 +41,11 @@ describe('stock Envoy as one sidecar', () => {
     const answer = await fetch(`${mesh.mesh.file.pilotDebug}/debug/syncz`, {
       headers: { authorization: `Bearer ${mesh.mesh.adminToken}` },
     });
-    const proxies = (await answer.json()) as Record<string, string>[];
-    for (const name of envoySidecars) {
-      const found = proxies.find(({ proxy }) => proxy?.includes(`~${name}-`));
+    const proxies = (await answer.json()) as { proxy: string; nacks: unknown[] }[];
+    figures.add('NACKs', `${proxies.flatMap(({ nacks }) => nacks).length} of ${proxies.length} proxies`);
+    expect(proxies.flatMap(({ nacks }) => nacks)).toEqual([]);
+    for (const name of [...envoySidecars, 'theirs']) {
+      const found = proxies.find(({ proxy }) => proxy.includes(`~${name}-`));
       expect(found).toMatchObject({ cds: 'SYNCED', eds: 'SYNCED', lds: 'SYNCED' });
       const info = await fetch(`http://127.0.0.1:${admin(name)}/server_info`);
       expect(((await info.json()) as { version: string }).version).toMatch(/1\.40/);
@@ -59,19 +65,54 @@ describe('stock Envoy as one sidecar', () => {
     expect(served.length).toBe(50);
   });
 
-  test('mTLS both ways: our client to its server, its client to our server', async () => {
-    const requests = async (name: string, side: string): Promise<number> => {
-      const stats = await (await fetch(`http://127.0.0.1:${admin(name)}/stats?filter=ssl.handshake`)).text();
-      return [...stats.matchAll(/^(\S+)\.ssl\.handshake: (\d+)$/gm)]
-        .filter(([, scope]) => scope!.startsWith(side))
-        .reduce((sum, [, , count]) => sum + Number(count), 0);
-    };
-    await pages(10);
-    const inbound = await requests('reviews-v3', 'listener.');
-    const outbound = await requests('reviews-v3', 'cluster.outbound|9080||ratings');
-    figures.add('TLS handshakes of Envoy', `${inbound} accepted, ${outbound} made`);
-    expect(inbound).toBeGreaterThan(0);
-    expect(outbound).toBeGreaterThan(0);
+  test('a route change reaches Envoy itself, under load', async () => {
+    let stop = (): void => {};
+    const load = edge.sendSteadily(
+      { url: `${mesh.mesh.file.gateway}/productpage` },
+      50,
+      new Promise<void>((resolve) => (stop = resolve)),
+    );
+    const client = mesh.clientOf('theirs');
+    const status = async (): Promise<number> => (await client.send({ url: 'http://ours:9080/' })).status;
+    const before = await status();
+    await mesh.apply(abort);
+    const aborted = await status();
+    await mesh.remove('virtualservices', 'ours');
+    const after = await status();
+    await mesh.applyFile('bookinfo/config/reviews-jason-v2.yaml');
+    await mesh.apply(route('v3'));
+    stop();
+    const { answers, failures } = await load;
+    figures.add('a route of Envoy’s own', `${before}, ${aborted} with an abort, ${after} without`);
+    figures.add('pages during route changes', `${answers.length}, ${failures.length} failed`);
+    expect([before, aborted, after]).toEqual([200, 418, 200]);
+    expect(failures).toEqual([]);
+  });
+
+  test.each([
+    ['our client, Envoy’s server', 'ours', 'theirs'],
+    ['Envoy’s client, our server', 'theirs', 'ours'],
+  ])('mTLS: %s', async (what, from, to) => {
+    const answer = await mesh.clientOf(from).send({ url: `http://${to}:9080/` });
+    const { headers } = JSON.parse(answer.body) as { headers: Record<string, string> };
+    const caller = /URI=([^;,]*)/.exec(headers['x-forwarded-client-cert'] ?? '')?.[1];
+    figures.add(`mTLS: ${what}`, caller ?? 'no XFCC');
+    expect(caller).toBe(`spiffe://cluster.local/ns/default/sa/${from}`);
+  });
+
+  test('a sidecar that is taken out drains: no page fails', async () => {
+    let stop = (): void => {};
+    const load = edge.sendSteadily(
+      { url: `${mesh.mesh.file.gateway}/productpage` },
+      50,
+      new Promise<void>((resolve) => (stop = resolve)),
+    );
+    await mesh.remove('virtualservices', 'reviews');
+    await mesh.workloads.get('reviews-v3')!.stop();
+    stop();
+    const { answers, failures } = await load;
+    figures.add('pages while Envoy is taken out', `${answers.length}, ${failures.length} failed`);
+    expect(failures).toEqual([]);
   });
 
   function admin(name: string): number {
@@ -85,4 +126,14 @@ metadata: { name: reviews }
 spec:
   hosts: [reviews]
   http: [{ route: [{ destination: { host: reviews, subset: ${subset} } }] }]
+`;
+
+const abort = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ours }
+spec:
+  hosts: [ours]
+  http:
+    - fault: { abort: { httpStatus: 418, percentage: { value: 100 } } }
+      route: [{ destination: { host: ours } }]
 `;
