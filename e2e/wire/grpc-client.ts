@@ -121,7 +121,7 @@ export function claimsOf(token: string): { sub: string; root_sha256: string } {
 }
 
 /** The root that a server presents and whose hash is known, PEM. @rejects when it presents no such root */
-export function pinnedRoot(address: string, sha256: string): Promise<string> {
+function pinnedRoot(address: string, sha256: string): Promise<string> {
   const [host, port] = address.split(':');
   return new Promise((resolve, reject) => {
     const socket = connect({

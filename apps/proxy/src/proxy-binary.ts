@@ -44,7 +44,12 @@ export function createProxyBinary(options: ProxyBinaryOptions): Component {
         options.bootstrapFile,
         // Several proxies share a machine; without hot restart they don't meet in shared memory.
         '--disable-hot-restart',
-        ...['--concurrency', '2', '--drain-time-s', String(drainSeconds), '-l', 'warning'],
+        '--concurrency',
+        '2',
+        '--drain-time-s',
+        String(drainSeconds),
+        '-l',
+        'warning',
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );

@@ -46,8 +46,14 @@ function tunnelRoute(
 
 /** How the loopback that the proxy port is on can be written. A name that resolves to it ends at the missing credential. */
 const ownNames = [
-  ...['localhost', 'localhost.', '127.0.0.1', '0.0.0.0'],
-  ...['[::1]', '[::]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]'],
+  'localhost',
+  'localhost.',
+  '127.0.0.1',
+  '0.0.0.0',
+  '[::1]',
+  '[::]',
+  '[::ffff:127.0.0.1]',
+  '[::ffff:7f00:1]',
 ];
 
 /** Refuses requests for the proxy port itself: answered by itself they would go round for ever. */
