@@ -139,9 +139,13 @@ describe('objects', () => {
     const { revision } = galley;
     await call('PATCH', `${path}/a`, patch, headers);
     expect(galley.revision).toBe(revision);
-    expect(
-      (await call('PATCH', `${path}/a`, [], { 'content-type': 'application/json-patch+json' })).status,
-    ).toBe(415);
+    const operations = [{ op: 'add', path: '/metadata/labels/team', value: 'z' }];
+    const json = { 'content-type': 'application/json-patch+json' };
+    expect((await call('PATCH', `${path}/a`, operations, json)).json.metadata.labels).toMatchObject({
+      team: 'z',
+    });
+    const strategic = { 'content-type': 'application/strategic-merge-patch+json' };
+    expect((await call('PATCH', `${path}/a`, patch, strategic)).status).toBe(415);
   });
 
   test('are listed by labels and fields, with the revision of the list', async () => {

@@ -86,6 +86,7 @@ export function createGalley(settings: GalleySettings, ports: GalleyPorts): Gall
         ...settings.apiAddress,
         hostNames: [settings.apiAddress.host, ...settings.apiHosts],
         token: await adminToken(settings.stateDir),
+        stateDir: settings.stateDir,
         catalog,
         rollout,
         metrics,

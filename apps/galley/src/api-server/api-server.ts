@@ -7,14 +7,20 @@ import {
   messageOf,
   type MetricsRegistry,
   type Secret,
+  type Timer,
 } from '@lateen/runtime';
 import { fastify, type FastifyError, type FastifyInstance } from 'fastify';
 import type { Rollout } from '../status/rollout.ts';
 import type { Catalog } from '../store/catalog.ts';
+import { accessReview } from './access-review.ts';
 import { ApiFailure, failureBody, type StatusBody } from './api-status.ts';
 import { discoveryOf } from './discovery.ts';
 import { createGatekeeper } from './gatekeeper.ts';
 import { addLateenRoutes } from './lateen-routes.ts';
+import { openApiOf } from './openapi.ts';
+import { type ServingCertificate, servingCertificate } from './serving-certificate.ts';
+import { addTlsDoor } from './tls-door.ts';
+import { requestBody } from './request-body.ts';
 import { createResourceHandler, pathOf } from './resource-handler.ts';
 
 /** What the API needs. */
@@ -25,6 +31,8 @@ export interface ApiServerOptions {
   /** Further names that clients call this server by. */
   readonly hostNames: readonly string[];
   readonly token: Secret;
+  /** Where the authority of the serving certificate is kept. */
+  readonly stateDir: string;
   readonly catalog: Catalog;
   readonly rollout: Rollout;
   readonly metrics: MetricsRegistry;
@@ -37,14 +45,20 @@ export interface ApiServerOptions {
 /** Largest body, an `apply` of many documents. Bytes. */
 const maxBodyBytes = 32 * 1024 * 1024;
 const requestTimeoutMs = 30_000;
+/** The serving certificate is renewed long before it ends. */
+const renewalIntervalMs = 7 * 86_400_000;
 
-/** The HTTP API: Kubernetes' paths for every kind, apply, rollout, discovery, health and metrics. */
+/**
+ * The HTTP API: Kubernetes' paths for every kind, apply, rollout, discovery, health and metrics. Its port takes plain text
+ * and TLS: kubectl sends tokens over TLS alone.
+ */
 export function createApiServer(options: ApiServerOptions): Component & { readonly port: number } {
   const { catalog, clock, logger, metrics } = options;
   const admit = createGatekeeper({ token: options.token, hosts: options.hostNames });
   const watches = new Set<{ stop(): void }>();
   let server: FastifyInstance | undefined;
   let port = 0;
+  let renewal: Timer | undefined;
 
   const build = (): FastifyInstance => {
     const app = fastify({
@@ -56,7 +70,7 @@ export function createApiServer(options: ApiServerOptions): Component & { readon
     });
     // Bodies stay text here: each handler knows what it reads.
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+    app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     app.addHook('onRequest', async (request) => {
       const { host, origin, authorization } = request.headers;
       admit({ path: pathOf(request.url), host, origin, authorization });
@@ -75,13 +89,21 @@ export function createApiServer(options: ApiServerOptions): Component & { readon
       return reply.code(body.code).send(body);
     });
     app.setNotFoundHandler((request, reply) => {
-      const discovery = request.method === 'GET' ? discoveryOf(pathOf(request.url)) : undefined;
-      if (discovery) return reply.send(discovery);
+      const discovery =
+        request.method === 'GET' ? discoveryOf(pathOf(request.url), request.headers.accept) : undefined;
+      if (discovery) return reply.type(discovery.type).send(JSON.stringify(discovery.body));
       return reply
         .code(404)
         .send(failureBody('NotFound', 'the server could not find the requested resource'));
     });
-    app.get('/healthz', () => 'ok');
+    for (const path of ['/healthz', '/livez', '/readyz']) app.get(path, () => 'ok');
+    for (const url of ['/openapi/v3', '/openapi/v3/*']) {
+      app.get(url, (request, reply) => {
+        const document = openApiOf(pathOf(request.url));
+        if (document !== undefined) return reply.type('application/json').send(document);
+        throw new ApiFailure('NotFound', 'the server could not find the requested resource');
+      });
+    }
     app.get('/healthz/ready', (_request, reply) =>
       options.ready() ? 'ok' : reply.code(503).send('not ready'),
     );
@@ -93,8 +115,12 @@ export function createApiServer(options: ApiServerOptions): Component & { readon
         url,
         method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
         handler: async (request, reply) => {
-          const discovery = request.method === 'GET' ? discoveryOf(pathOf(request.url)) : undefined;
-          return discovery ?? handle(request, reply);
+          const path = pathOf(request.url);
+          const discovery = request.method === 'GET' ? discoveryOf(path, request.headers.accept) : undefined;
+          if (discovery) return reply.type(discovery.type).send(JSON.stringify(discovery.body));
+          const review =
+            request.method === 'POST' ? accessReview(path, () => requestBody(request)) : undefined;
+          return review ? reply.code(201).send(review) : handle(request, reply);
         },
       });
     }
@@ -108,6 +134,17 @@ export function createApiServer(options: ApiServerOptions): Component & { readon
     },
     async start() {
       server = build();
+      const names = options.hostNames;
+      const certificate = (): Promise<ServingCertificate> =>
+        servingCertificate(options.stateDir, { names, nowMs: clock.now() });
+      const door = addTlsDoor(server.server, await certificate());
+      const renew = (): void => {
+        certificate()
+          .then((next) => door.renew(next))
+          .catch((error: unknown) => logger.error({ err: error }, 'the certificate is not renewed'));
+        renewal = clock.after(renewalIntervalMs, renew);
+      };
+      renewal = clock.after(renewalIntervalMs, renew);
       try {
         await server.listen({ host: options.host, port: options.port });
       } catch (error) {
@@ -121,6 +158,7 @@ export function createApiServer(options: ApiServerOptions): Component & { readon
       port = (server.server.address() as AddressInfo).port;
     },
     async stop() {
+      renewal?.cancel();
       for (const watch of watches) watch.stop();
       await server?.close();
       server = undefined;

@@ -1,20 +1,34 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { formatViolation, type KindDefinition, type Violation } from '@lateen/config-schema';
 import type { Clock } from '@lateen/runtime';
-import { type AdmittedObject, admitJson } from '../store/admission.ts';
+import type { AdmittedObject } from '../store/admission.ts';
 import type { Catalog } from '../store/catalog.ts';
 import { type CatalogEntry, type KubernetesObject, keyOf, typeOf } from '../store/catalog-entry.ts';
 import type { StoredChange } from '../store/config-store.ts';
-import { planDelete, planWrite } from '../store/object-write.ts';
+import { isJson, type Json } from '../store/field-set.ts';
+import type { ManagedFieldsEntry } from '../store/managed-fields.ts';
+import { planRemoval, planStatus, planWrite, rfc3339 } from '../store/object-write.ts';
 import { analyzeWrite } from '../store/write-analysis.ts';
 import { ApiFailure, invalidObject } from './api-status.ts';
-import { mergePatch } from './merge-patch.ts';
-import type { ResourcePath } from './resource-path.ts';
+import { admitBody, type FieldValidation, normalized } from './object-body.ts';
+import { applyPatch, type PatchType } from './patch.ts';
+import { apiVersionOf, inScope, present, type ResourceTarget, resourceName } from './resource-target.ts';
 import type { Selector } from './selector.ts';
+import { serverSideApply } from './server-side-apply.ts';
 
-/** A resource path whose kind is known. */
-export interface ResourceTarget extends ResourcePath {
-  readonly kind: KindDefinition;
+/** How a write is meant. */
+export interface WriteOptions {
+  readonly dryRun: boolean;
+  /** Name of the writer for managedFields. */
+  readonly manager: string;
+  /** What becomes of unknown fields; absent: they are violations like others. */
+  readonly fieldValidation?: FieldValidation;
+}
+
+/** What must hold for a deletion. */
+export interface Preconditions {
+  readonly uid?: string;
+  readonly resourceVersion?: string;
 }
 
 /** Outcome of a write: the object as it is now, and what its author should hear. */
@@ -30,8 +44,11 @@ export interface ObjectApiOptions {
   readonly clock: Clock;
 }
 
-/** Most attempts of a patch whose object changes meanwhile. */
-const patchAttempts = 10;
+/** A write that its transaction decides on. */
+interface Proposal {
+  readonly body: unknown;
+  readonly managedFields?: readonly ManagedFieldsEntry[];
+}
 
 /** Reads and writes of single objects, as Kubernetes' API server answers them. Failures are thrown as `ApiFailure`. */
 export class ObjectApi {
@@ -47,17 +64,6 @@ export class ObjectApi {
     return present(this.#existing(target), target);
   }
 
-  /** A list object; its resourceVersion is where a watch goes on. */
-  list(target: ResourceTarget, selectors: readonly Selector[]): KubernetesObject {
-    const items = this.selected(target, selectors).map((entry) => present(entry, target));
-    return {
-      apiVersion: apiVersionOf(target),
-      kind: `${target.kind.kind}List`,
-      metadata: { resourceVersion: String(this.#catalog.revision) },
-      items,
-    };
-  }
-
   /** Objects of a collection in order of namespace and name. */
   selected(target: ResourceTarget, selectors: readonly Selector[]): CatalogEntry[] {
     return [...this.#catalog.list(typeOf(target.kind)).values()]
@@ -65,151 +71,215 @@ export class ObjectApi {
       .sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
-  async create(target: ResourceTarget, body: unknown, dryRun: boolean): Promise<WriteOutcome> {
-    const admitted = this.#admit(target, body);
-    const { name, namespace } = admitted.object.metadata;
-    return this.#write({ ...target, name, namespace }, { admitted, dryRun, mode: 'create' });
-  }
-
-  async replace(target: ResourceTarget, body: unknown, dryRun: boolean): Promise<WriteOutcome> {
-    const admitted = this.#admit(target, body);
-    return this.#write(target, { admitted, dryRun, mode: 'replace' });
-  }
-
-  /** Applies a JSON merge patch to the newest state, anew when somebody else was first. */
-  async patch(target: ResourceTarget, patch: unknown, dryRun: boolean): Promise<WriteOutcome> {
-    const stated = (patch as { metadata?: { resourceVersion?: unknown } } | null)?.metadata?.resourceVersion;
-    for (let attempt = 0; attempt < patchAttempts; attempt += 1) {
-      const existing = this.#existing(target);
-      const admitted = this.#admit(target, mergePatch(present(existing, target), patch));
-      try {
-        return await this.#write(target, { admitted, dryRun, mode: 'replace' });
-      } catch (error) {
-        const raced = error instanceof ApiFailure && error.body.reason === 'Conflict' && stated === undefined;
-        if (!raced) throw error;
-      }
-    }
-    throw new ApiFailure(
-      'Conflict',
-      `${target.kind.singular} "${target.name}" changes all the time, try again`,
-    );
-  }
-
-  /** Deletes one object; answers its last state and the revision without it. */
-  delete(target: ResourceTarget, dryRun: boolean): Promise<{ revision: number; value: CatalogEntry }> {
-    return this.#catalog.transact(() => {
-      const existing = this.#existing(target);
-      return { changes: dryRun ? [] : [planDelete(existing)], value: existing };
+  create(target: ResourceTarget, body: unknown, options: WriteOptions): Promise<WriteOutcome> {
+    const named = withGeneratedName(body);
+    return this.#write(target, options, (existing, name) => {
+      if (existing) throw alreadyExists(target.kind, name);
+      return { body: named };
     });
   }
 
-  /** Deletes every object of a selection in one transaction; answers them as a list. */
+  replace(target: ResourceTarget, body: unknown, options: WriteOptions): Promise<WriteOutcome> {
+    return this.#write(target, options, (existing) => {
+      if (!existing) throw notFound(target);
+      return { body };
+    });
+  }
+
+  /** Applies a patch to the newest state. */
+  patch(
+    target: ResourceTarget,
+    { type, patch }: { readonly type: PatchType; readonly patch: unknown },
+    options: WriteOptions,
+  ): Promise<WriteOutcome> {
+    return this.#write(target, options, (existing) => {
+      if (!existing) throw notFound(target);
+      return { body: applyPatch(type, present(existing, target), { patch, kind: target.kind }) };
+    });
+  }
+
+  /** Server-side apply: creates the object when it isn't there. */
+  apply(
+    target: ResourceTarget,
+    body: unknown,
+    options: WriteOptions & { readonly force: boolean },
+  ): Promise<WriteOutcome> {
+    const { applied, resourceVersion } = normalized(target, body);
+    return this.#write(target, options, (existing) => {
+      if (!existing && resourceVersion !== undefined) throw notFound(target);
+      if (!existing && target.subresource) throw notFound(target);
+      const { object, managedFields } = serverSideApply({
+        live: existing && present(existing, target),
+        applied,
+        writer: {
+          manager: options.manager,
+          apiVersion: apiVersionOf(target),
+          time: rfc3339(this.#clock.now()),
+          part: target.subresource ?? 'main',
+        },
+        force: options.force,
+      });
+      const metadata = { ...(object.metadata as Json), ...(resourceVersion ? { resourceVersion } : {}) };
+      return { body: { ...object, metadata }, managedFields };
+    });
+  }
+
+  /**
+   * Deletes one object, a namespace with everything in it. An object with finalizers is marked instead and answered as it
+   * is then; otherwise its last state is, with the revision without it.
+   */
+  async delete(
+    target: ResourceTarget,
+    { dryRun, preconditions }: { readonly dryRun: boolean; readonly preconditions: Preconditions },
+  ): Promise<{ revision: number; value: CatalogEntry; marked: boolean }> {
+    const { revision, value } = await this.#catalog.transact(() => {
+      const existing = this.#existing(target);
+      const { uid, resourceVersion, name } = existing.object.metadata;
+      for (const [field, wanted, found] of [
+        ['UID', preconditions.uid, uid],
+        ['ResourceVersion', preconditions.resourceVersion, resourceVersion],
+      ] as const) {
+        if (wanted === undefined || wanted === found) continue;
+        throw conflict(
+          target.kind,
+          name,
+          `Precondition failed: ${field} in precondition: ${wanted}, ${field} in object meta: ${found}`,
+        );
+      }
+      const doomed = [...this.#contentsOf(existing), existing];
+      const changes = doomed.map((entry) => planRemoval(entry, this.#clock.now()));
+      return {
+        changes: dryRun ? [] : changes.filter((change) => change !== 'unchanged'),
+        value: existing,
+      };
+    });
+    const left = this.#catalog.get(value.type, value.key);
+    const marked = left?.json.metadata.deletionTimestamp !== undefined;
+    return { revision, value: marked && left ? left : value, marked };
+  }
+
+  /** Deletes every object of a selection in one transaction; answers them as they were. */
   async deleteCollection(
     target: ResourceTarget,
     selectors: readonly Selector[],
     dryRun: boolean,
-  ): Promise<KubernetesObject> {
+  ): Promise<readonly CatalogEntry[]> {
     const { value } = await this.#catalog.transact(() => {
-      const changes = this.selected(target, selectors).map(planDelete);
-      return { changes: dryRun ? [] : changes, value: this.list(target, selectors) };
+      const entries = this.selected(target, selectors);
+      const doomed = entries.flatMap((entry) => [...this.#contentsOf(entry), entry]);
+      const changes = doomed.map((entry) => planRemoval(entry, this.#clock.now()));
+      return {
+        changes: dryRun ? [] : changes.filter((change) => change !== 'unchanged'),
+        value: entries,
+      };
     });
     return value;
+  }
+
+  /** What goes with a namespace. */
+  #contentsOf(entry: CatalogEntry): CatalogEntry[] {
+    if (entry.type !== '/Namespace') return [];
+    const { name } = entry.object.metadata;
+    if (name === 'default') {
+      throw new ApiFailure(
+        'Forbidden',
+        'namespaces "default" is forbidden: this namespace may not be deleted',
+        {
+          name,
+          kind: 'namespaces',
+        },
+      );
+    }
+    return [...this.#catalog.all()].filter((each) => each.object.metadata.namespace === name);
   }
 
   #existing(target: ResourceTarget): CatalogEntry {
     const found = this.#catalog.get(typeOf(target.kind), keyOf(target.namespace ?? '', target.name ?? ''));
     if (found) return found;
-    const { kind, name } = target;
-    const message = `${resourceName(kind)} "${name}" not found`;
-    throw new ApiFailure('NotFound', message, { name, group: kind.group, kind: kind.plural });
-  }
-
-  #admit(target: ResourceTarget, body: unknown): AdmittedObject {
-    const { kind } = target;
-    const stated = (body ?? {}) as {
-      apiVersion?: unknown;
-      kind?: unknown;
-      metadata?: { [field: string]: unknown };
-    };
-    if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-      throw new ApiFailure('BadRequest', 'expected an object');
-    }
-    const apiVersion = apiVersionOf(target);
-    // kubectl and client-go may leave these out of a body whose path says them.
-    const metadata: { [field: string]: unknown } = {
-      ...(target.namespace ? { namespace: target.namespace } : {}),
-      ...stated.metadata,
-    };
-    if (target.name !== undefined && metadata.name === undefined) metadata.name = target.name;
-    const [statedVersion, statedKind] = [stated.apiVersion ?? apiVersion, stated.kind ?? kind.kind];
-    if (statedVersion !== apiVersion || statedKind !== kind.kind) {
-      const message = `expected ${apiVersion} ${kind.kind}, found ${String(statedVersion)} ${String(statedKind)}`;
-      throw new ApiFailure('BadRequest', message);
-    }
-    const admitted = admitJson({ ...body, apiVersion, kind: kind.kind, metadata });
-    const name = String(metadata.name ?? '');
-    if (!('kind' in admitted))
-      throw invalidObject(admitted.violations, { group: kind.group, kind: kind.kind, name });
-    const { metadata: decoded } = admitted.object;
-    if (target.name !== undefined && decoded.name !== target.name) {
-      throw new ApiFailure('BadRequest', `the name "${decoded.name}" is not the path's "${target.name}"`);
-    }
-    if (kind.namespaced && target.namespace !== undefined && decoded.namespace !== target.namespace) {
-      const message = `the namespace "${decoded.namespace}" is not the path's "${target.namespace}"`;
-      throw new ApiFailure('BadRequest', message);
-    }
-    return admitted;
+    throw notFound(target);
   }
 
   async #write(
     target: ResourceTarget,
-    { admitted, dryRun, mode }: { admitted: AdmittedObject; dryRun: boolean; mode: 'create' | 'replace' },
+    options: WriteOptions,
+    propose: (existing: CatalogEntry | undefined, name: string) => Proposal,
   ): Promise<WriteOutcome> {
     const { kind } = target;
     const type = typeOf(kind);
-    const { name, namespace, resourceVersion } = admitted.object.metadata;
-    const key = keyOf(namespace, name);
-    const { value } = await this.#catalog.transact(() => {
+    const { revision, value } = await this.#catalog.transact(() => {
+      const known = target.name === undefined ? undefined : keyOf(target.namespace ?? '', target.name);
+      const before = known === undefined ? undefined : this.#catalog.get(type, known);
+      const proposal = propose(before, target.name ?? '');
+      const admitted = admitBody(target, proposal.body, options.fieldValidation);
+      const { name, namespace } = admitted.object.metadata;
+      const key = keyOf(namespace, name);
       const existing = this.#catalog.get(type, key);
-      if (mode === 'create' && existing) {
-        const message = `${resourceName(kind)} "${name}" already exists`;
-        throw new ApiFailure('AlreadyExists', message, { name, group: kind.group, kind: kind.plural });
-      }
-      if (mode === 'replace') {
-        const { object } = this.#existing({ ...target, name, namespace });
-        if (resourceVersion !== undefined && resourceVersion !== object.metadata.resourceVersion) {
-          const message = `${resourceName(kind)} "${name}" was changed meanwhile: read it again, then repeat the change`;
-          throw new ApiFailure('Conflict', message, { name, group: kind.group, kind: kind.plural });
-        }
-      }
-      const { object, json } = admitted;
-      const { errors, warningsOf } = analyzeWrite(this.#catalog, [admitted]);
-      if (errors.length > 0) throw invalidObject(errors, { group: kind.group, kind: kind.kind, name });
-      const nowMs = this.#clock.now();
-      const change = planWrite({ type, existing, json, object, nowMs, newUid: randomUUID });
-      const changes: StoredChange[] = change === 'unchanged' || dryRun ? [] : [change];
-      return { changes, value: { change, warnings: [...admitted.warnings, ...warningsOf(object)] } };
+      if (known === undefined) propose(existing, name);
+      if (existing) requireSameObject(kind, existing, proposal.body);
+      const planned = this.#plan(target, { existing, admitted, proposal, options });
+      const changes: StoredChange[] =
+        planned.change === 'unchanged' || options.dryRun ? [] : [planned.change];
+      return { changes, value: { ...planned, existing, type, key } };
     });
-    const { change, warnings } = value;
-    const stored = this.#catalog.get(type, key);
-    const object =
-      dryRun && change !== 'unchanged'
-        ? (JSON.parse(change.body) as KubernetesObject)
-        : present(stored ?? this.#existing(target), target);
-    return { object, created: mode === 'create', warnings: warnings.map(warningText) };
+    const { change, existing, warnings, key } = value;
+    const object = change === 'unchanged' ? existing!.json : (JSON.parse(change.body) as KubernetesObject);
+    const stored = change === 'unchanged' || options.dryRun ? existing?.revision : revision;
+    const resourceVersion = stored === undefined ? {} : { resourceVersion: String(stored) };
+    const metadata = { ...object.metadata, ...resourceVersion };
+    const latest = this.#catalog.get(type, key);
+    const answered = latest?.revision === stored && latest ? latest.json : { ...object, metadata };
+    return {
+      object: { ...answered, apiVersion: apiVersionOf(target) },
+      created: existing === undefined,
+      warnings,
+    };
   }
-}
 
-/** An object in the version that was asked for; all versions of a kind have one schema. */
-export function present(entry: CatalogEntry, target: ResourceTarget): KubernetesObject {
-  return { ...entry.json, apiVersion: apiVersionOf(target) };
-}
-
-/** Is the entry of the target's namespace, when it has one? */
-export function inScope(entry: CatalogEntry, target: ResourceTarget): boolean {
-  const { name, namespace } = entry.object.metadata;
-  if (target.namespace !== undefined && namespace !== target.namespace) return false;
-  return target.name === undefined || name === target.name;
+  #plan(
+    target: ResourceTarget,
+    {
+      existing,
+      admitted,
+      proposal,
+      options,
+    }: {
+      existing: CatalogEntry | undefined;
+      admitted: AdmittedObject;
+      proposal: Proposal;
+      options: WriteOptions;
+    },
+  ): { change: StoredChange | 'unchanged'; warnings: readonly string[] } {
+    const { kind } = target;
+    const { object, json, extras } = admitted;
+    const nowMs = this.#clock.now();
+    const { manager } = options;
+    if (target.subresource === 'status') {
+      if (!existing) throw notFound(target);
+      const { managedFields } = proposal;
+      const writer = { manager, nowMs, ...(managedFields ? { managedFields } : {}) };
+      return {
+        change: planStatus(existing, isJson(proposal.body) ? proposal.body.status : undefined, writer),
+        warnings: [],
+      };
+    }
+    const { errors, warningsOf } = analyzeWrite(this.#catalog, [admitted]);
+    if (errors.length > 0) {
+      const { name } = object.metadata;
+      throw invalidObject(errors, { group: kind.group, kind: kind.kind, name });
+    }
+    const change = planWrite({
+      type: typeOf(kind),
+      existing,
+      json,
+      object,
+      manager,
+      nowMs,
+      newUid: randomUUID,
+      ...(extras ? { extras } : {}),
+      ...(proposal.managedFields ? { managedFields: proposal.managedFields } : {}),
+    });
+    return { change, warnings: [...admitted.warnings, ...warningsOf(object)].map(warningText) };
+  }
 }
 
 /** A warning as a `Warning` header shows it. */
@@ -217,12 +287,46 @@ export function warningText(violation: Violation): string {
   return formatViolation(violation).replace(/^(.*?)warning: /, '$1');
 }
 
-/** `apiVersion` of a path. */
-export function apiVersionOf({ group, version }: ResourcePath): string {
-  return group === '' ? version : `${group}/${version}`;
+function notFound({ kind, name }: ResourceTarget): ApiFailure {
+  const message = `${resourceName(kind)} "${name}" not found`;
+  return new ApiFailure('NotFound', message, { name, group: kind.group, kind: kind.plural });
 }
 
-/** `virtualservices.networking.istio.io`, as Kubernetes names it in messages. */
-function resourceName(kind: KindDefinition): string {
-  return kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`;
+function alreadyExists(kind: KindDefinition, name: string): ApiFailure {
+  const message = `${resourceName(kind)} "${name}" already exists`;
+  return new ApiFailure('AlreadyExists', message, { name, group: kind.group, kind: kind.plural });
+}
+
+function conflict(kind: KindDefinition, name: string, why: string): ApiFailure {
+  const message = `Operation cannot be fulfilled on ${resourceName(kind)} "${name}": ${why}`;
+  return new ApiFailure('Conflict', message, { name, group: kind.group, kind: kind.plural });
+}
+
+/** A body that states a uid or resourceVersion means that object in that state and no other. */
+function requireSameObject(kind: KindDefinition, { object }: CatalogEntry, body: unknown): void {
+  const stated = isJson(body) && isJson(body.metadata) ? body.metadata : {};
+  const { name, uid, resourceVersion } = object.metadata;
+  if (typeof stated.uid === 'string' && stated.uid !== '' && stated.uid !== uid) {
+    const why = `Precondition failed: UID in precondition: ${stated.uid}, UID in object meta: ${uid}`;
+    throw conflict(kind, name, why);
+  }
+  if (typeof stated.resourceVersion !== 'string' || stated.resourceVersion === '') return;
+  if (stated.resourceVersion === resourceVersion) return;
+  throw conflict(
+    kind,
+    name,
+    'the object has been modified; please apply your changes to the latest version and try again',
+  );
+}
+
+/** Letters and digits of generated names. Source: Kubernetes `rand.SafeEncodeString`. */
+const safeLetters = 'bcdfghjklmnpqrstvwxz2456789';
+
+function withGeneratedName(body: unknown): unknown {
+  if (!isJson(body) || !isJson(body.metadata)) return body;
+  const { name, generateName } = body.metadata;
+  if ((name !== undefined && name !== '') || typeof generateName !== 'string' || generateName === '')
+    return body;
+  const suffix = Array.from({ length: 5 }, () => safeLetters[randomInt(safeLetters.length)]).join('');
+  return { ...body, metadata: { ...body.metadata, name: `${generateName.slice(0, 58)}${suffix}` } };
 }

@@ -2,11 +2,18 @@ import { kindByPlural } from '@lateen/config-schema';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '@lateen/runtime';
 import type { Catalog } from '../store/catalog.ts';
+import type { CatalogEntry, KubernetesObject } from '../store/catalog-entry.ts';
+import { isJson } from '../store/field-set.ts';
 import { ApiFailure } from './api-status.ts';
-import { ObjectApi, type ResourceTarget, type WriteOutcome } from './object-api.ts';
-import { requestBody } from './request-body.ts';
+import { ListPages } from './list-pages.ts';
+import type { FieldValidation } from './object-body.ts';
+import { ObjectApi, type Preconditions, type WriteOptions, type WriteOutcome } from './object-api.ts';
+import { patchTypeOf } from './patch.ts';
+import { bodyType, requestBody } from './request-body.ts';
 import { parseResourcePath } from './resource-path.ts';
+import { apiVersionOf, present, type ResourceTarget } from './resource-target.ts';
 import { fieldSelector, labelSelector, type Selector } from './selector.ts';
+import { type IncludeObject, tableOf } from './table.ts';
 import { startWatch } from './watch-stream.ts';
 
 /** What the resource paths need. */
@@ -23,50 +30,146 @@ const maxWatches = 1000;
 /** Life of a watch whose client names none, as Kubernetes' at least. Milliseconds. */
 const watchTimeoutMs = 1_800_000;
 
-/** Answers list, get, watch, create, replace, patch and delete on Kubernetes' paths. */
+/** Answers list, get, watch, create, replace, patch, apply and delete on Kubernetes' paths. */
 export function createResourceHandler(options: ResourceHandlerOptions) {
+  const { catalog, clock } = options;
   const api = new ObjectApi(options);
+  const pages = new ListPages(clock);
+
+  const list = (target: ResourceTarget, selectors: readonly Selector[], query: Query, render: Render) => {
+    const scope = JSON.stringify([target, query.labelSelector ?? '', query.fieldSelector ?? '']);
+    const limit = query.limit === undefined ? 0 : wholeNumber('limit', query.limit);
+    const page = query.continue
+      ? pages.next(query.continue, scope, limit)
+      : pages.first({ scope, entries: api.selected(target, selectors), revision: catalog.revision }, limit);
+    const more = page.continue ? { continue: page.continue, remainingItemCount: page.remaining } : {};
+    return render.list(page.entries, { resourceVersion: String(page.revision), ...more });
+  };
+
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const target = targetOf(request.url);
     const query = request.query as Query;
     const selectors = selectorsOf(query);
-    const dryRun = dryRunOf(query);
+    const writing = writeOptionsOf(request, query);
+    const render = renderOf(request, { target, query, clock });
     const single = target.name !== undefined;
     switch (request.method) {
       case 'GET':
-        if (isTrue(query.watch)) return watch(reply, { ...options, api, target, selectors, query });
-        return single ? api.get(target) : api.list(target, selectors);
+        if (isTrue(query.watch)) return watch(reply, { ...options, api, target, selectors, query, render });
+        if (!single) return list(target, selectors, query, render);
+        return render.one(api.get(target));
       case 'POST':
         if (single) throw notAllowed(request.method);
-        return written(reply, await api.create(target, requestBody(request), dryRun));
+        return written(reply, await api.create(target, requestBody(request), writing), render);
       case 'PUT':
         if (!single) throw notAllowed(request.method);
-        return written(reply, await api.replace(target, requestBody(request), dryRun));
-      case 'PATCH':
+        return written(reply, await api.replace(target, requestBody(request), writing), render);
+      case 'PATCH': {
         if (!single) throw notAllowed(request.method);
-        requireMergePatch(request);
-        return written(reply, await api.patch(target, requestBody(request), dryRun));
+        const type = patchTypeOf(bodyType(request));
+        const patch = requestBody(request);
+        const outcome =
+          type === 'apply'
+            ? api.apply(target, patch, { ...writing, force: isTrue(query.force) })
+            : api.patch(target, { type, patch }, writing);
+        return written(reply, await outcome, render);
+      }
       case 'DELETE': {
-        if (!single) return api.deleteCollection(target, selectors, dryRun);
-        const { revision, value } = await api.delete(target, dryRun);
-        const details = {
-          name: target.name,
-          group: target.group,
-          kind: target.plural,
-          uid: value.object.metadata.uid,
-        };
-        return {
-          kind: 'Status',
-          apiVersion: 'v1',
-          metadata: { resourceVersion: String(revision) },
-          status: 'Success',
-          details,
-        };
+        const { preconditions, dryRun } = deletionOf(request, writing);
+        if (target.subresource) throw notAllowed(request.method);
+        if (!single) {
+          const deleted = await api.deleteCollection(target, selectors, dryRun);
+          return render.list(deleted, { resourceVersion: String(catalog.revision) });
+        }
+        const { revision, value, marked } = await api.delete(target, { dryRun, preconditions });
+        if (marked) return render.one(present(value, target));
+        const { name, group, plural: kind } = target;
+        const details = { name, group, kind, uid: value.object.metadata.uid };
+        const metadata = { resourceVersion: String(revision) };
+        return { kind: 'Status', apiVersion: 'v1', metadata, status: 'Success', details };
       }
       default:
         throw notAllowed(request.method);
     }
   };
+}
+
+/** How objects are shown: as they are, or as a table for kubectl. */
+interface Render {
+  one(object: KubernetesObject): KubernetesObject;
+  list(entries: readonly CatalogEntry[], metadata: { readonly [field: string]: unknown }): KubernetesObject;
+}
+
+const tableWanted = /application\/json;(?=[^,]*\bas=Table\b)(?=[^,]*\bg=meta\.k8s\.io\b)[^,]*\bv=v1\b/;
+
+function renderOf(
+  request: FastifyRequest,
+  { target, query, clock }: { target: ResourceTarget; query: Query; clock: Clock },
+): Render {
+  const { kind } = target.kind;
+  if (!tableWanted.test(request.headers.accept ?? '')) {
+    return {
+      one: (object) => object,
+      list: (entries, metadata) => ({
+        apiVersion: apiVersionOf(target),
+        kind: `${kind}List`,
+        metadata,
+        items: entries.map((entry) => present(entry, target)),
+      }),
+    };
+  }
+  const included = query.includeObject;
+  const includeObject: IncludeObject = included === 'None' || included === 'Object' ? included : 'Metadata';
+  let withColumns = true;
+  const table = (objects: readonly KubernetesObject[], metadata: { readonly [field: string]: unknown }) => {
+    const made = tableOf(objects, { kind, metadata, includeObject, withColumns, nowMs: clock.now() });
+    withColumns = false;
+    return made;
+  };
+  return {
+    one: (object) => table([object], { resourceVersion: object.metadata.resourceVersion }),
+    list: (entries, metadata) =>
+      table(
+        entries.map((entry) => present(entry, target)),
+        metadata,
+      ),
+  };
+}
+
+function writeOptionsOf(request: FastifyRequest, query: Query): WriteOptions {
+  const { fieldValidation, fieldManager } = query;
+  const manager = fieldManager || (request.headers['user-agent'] ?? '').split('/')[0] || 'unknown';
+  if (manager.length > 128)
+    throw new ApiFailure('BadRequest', 'fieldManager: Too long: may not be more than 128 bytes');
+  const options = { dryRun: dryRunOf(query), manager };
+  if (!fieldValidation) return options;
+  if (fieldValidation !== 'Strict' && fieldValidation !== 'Warn' && fieldValidation !== 'Ignore') {
+    const message = `fieldValidation: Unsupported value: "${fieldValidation}": supported values: "Ignore", "Strict", "Warn"`;
+    throw new ApiFailure('BadRequest', message);
+  }
+  return { ...options, fieldValidation: fieldValidation satisfies FieldValidation };
+}
+
+/** DeleteOptions of a deletion's body, if it has one. Source: Kubernetes meta/v1 DeleteOptions. */
+function deletionOf(
+  request: FastifyRequest,
+  { dryRun }: WriteOptions,
+): { readonly dryRun: boolean; readonly preconditions: Preconditions } {
+  const body = requestBody(request, { optional: true });
+  const stated = isJson(body) ? body : {};
+  const { uid, resourceVersion } = isJson(stated.preconditions) ? stated.preconditions : {};
+  return {
+    dryRun: dryRun || (Array.isArray(stated.dryRun) && stated.dryRun.includes('All')),
+    preconditions: {
+      ...(typeof uid === 'string' ? { uid } : {}),
+      ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}),
+    },
+  };
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new ApiFailure('BadRequest', `${name}: expected a whole number, found "${text}"`);
 }
 
 function targetOf(url: string): ResourceTarget {
@@ -108,23 +211,14 @@ function isTrue(text: string | undefined): boolean {
   return text === 'true' || text === '1';
 }
 
-function requireMergePatch(request: FastifyRequest): void {
-  const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim();
-  if (type === 'application/merge-patch+json') return;
-  throw new ApiFailure(
-    'UnsupportedMediaType',
-    `patches are read as application/merge-patch+json, not ${type || 'nothing'}`,
-  );
-}
-
 function notAllowed(method: string): ApiFailure {
   return new ApiFailure('MethodNotAllowed', `${method} is not supported on this path`);
 }
 
-function written(reply: FastifyReply, outcome: WriteOutcome): unknown {
+function written(reply: FastifyReply, outcome: WriteOutcome, render: Render): unknown {
   for (const warning of outcome.warnings) reply.raw.appendHeader('Warning', warningHeader(warning));
   if (outcome.created) reply.code(201);
-  return outcome.object;
+  return render.one(outcome.object);
 }
 
 /** RFC 9111 5.5, as Kubernetes sends warnings: code 299, quoted text without control or non-ASCII characters. */
@@ -140,13 +234,15 @@ function watch(
     target: ResourceTarget;
     selectors: readonly Selector[];
     query: Query;
+    render: Render;
   },
 ): FastifyReply {
   const { query, watches, target, selectors, api, catalog, clock } = options;
   if (watches.size >= maxWatches) throw new ApiFailure('TooManyRequests', 'too many watches are open');
-  if (query.sendInitialEvents !== undefined) {
-    // Clients that ask for a watch-list fall back to list and watch when they are refused.
-    throw new ApiFailure('Invalid', 'sendInitialEvents is forbidden for watch: list, then watch');
+  const initialEvents = isTrue(query.sendInitialEvents);
+  if (initialEvents && query.resourceVersionMatch !== 'NotOlderThan') {
+    const message = 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan';
+    throw new ApiFailure('Invalid', message);
   }
   const { resourceVersion } = query;
   if (resourceVersion !== undefined && !/^\d*$/.test(resourceVersion)) {
@@ -180,6 +276,8 @@ function watch(
       clock,
       resourceVersion,
       bookmarks: isTrue(query.allowWatchBookmarks),
+      initialEvents,
+      render: (object) => options.render.one(object),
       timeoutMs,
     },
   );

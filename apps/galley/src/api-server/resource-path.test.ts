@@ -16,8 +16,9 @@ test.each([
   ['/api/v1/namespaces/prod', ' v1 - namespaces prod'],
   ['/api/v1/namespaces/prod/services', ' v1 prod services -'],
   ['/api/v1/namespaces/prod/services/web', ' v1 prod services web'],
-  ['/api/v1/namespaces/prod/services/web/status', undefined],
-  ['/apis/g/v1/things/a/status', undefined],
+  ['/api/v1/namespaces/prod/services/web/status', ' v1 prod services web status'],
+  ['/apis/g/v1/things/a/status', 'g v1 - things a status'],
+  ['/apis/g/v1/things/a/scale', undefined],
   ['/api/v1', undefined],
   ['/apis/g/v1/', undefined],
   ['/apis/g/v1/things/%zz', undefined],
@@ -30,6 +31,7 @@ test.each([
     found.namespace ?? '-',
     found.plural,
     found.name ?? '-',
+    ...(found.subresource ? [found.subresource] : []),
   ];
   expect(words?.join(' ')).toBe(expected);
 });

@@ -8,11 +8,13 @@ export interface ResourcePath {
   readonly plural: string;
   /** `undefined` for a collection. */
   readonly name: string | undefined;
+  /** What of the object is meant, when not all of it. */
+  readonly subresource: 'status' | undefined;
 }
 
 /**
- * Reads `/apis/GROUP/VERSION/[namespaces/NS/]PLURAL[/NAME]` or `/api/VERSION/…`. `undefined` for other paths, for
- * subresources and for broken percent-encoding. `/api/v1/namespaces/NAME` is the namespace object itself.
+ * Reads `/apis/GROUP/VERSION/[namespaces/NS/]PLURAL[/NAME[/status]]` or `/api/VERSION/…`. `undefined` for other paths, for
+ * other subresources and for broken percent-encoding. `/api/v1/namespaces/NAME` is the namespace object itself.
  * Source: Kubernetes API conventions, "Resource URIs".
  */
 export function parseResourcePath(pathname: string): ResourcePath | undefined {
@@ -28,11 +30,20 @@ export function parseResourcePath(pathname: string): ResourcePath | undefined {
   const group = root === 'api' ? '' : words.shift();
   const [version, ...rest] = words;
   if (group === undefined || version === undefined) return undefined;
-  if (rest[0] === 'namespaces' && rest.length > 2) {
+  const ofNamespace = rest[0] === 'namespaces' && rest.length === 3 && rest[2] === 'status';
+  if (rest[0] === 'namespaces' && rest.length > 2 && !ofNamespace) {
     const [, namespace, plural, name, ...more] = rest;
-    return more.length > 0 ? undefined : { group, version, namespace, plural: plural!, name };
+    return withSubresource({ group, version, namespace, plural: plural!, name }, more);
   }
   const [plural, name, ...more] = rest;
-  if (plural === undefined || more.length > 0) return undefined;
-  return { group, version, namespace: undefined, plural, name };
+  if (plural === undefined) return undefined;
+  return withSubresource({ group, version, namespace: undefined, plural, name }, more);
+}
+
+function withSubresource(
+  path: Omit<ResourcePath, 'subresource'>,
+  more: readonly string[],
+): ResourcePath | undefined {
+  if (more.length === 0) return { ...path, subresource: undefined };
+  return more.length === 1 && more[0] === 'status' ? { ...path, subresource: 'status' } : undefined;
 }

@@ -1,8 +1,9 @@
 import type { Clock, Timer } from '@lateen/runtime';
 import type { Catalog } from '../store/catalog.ts';
-import { type CatalogEvent, typeOf } from '../store/catalog-entry.ts';
+import { type CatalogEvent, type KubernetesObject, typeOf } from '../store/catalog-entry.ts';
 import { failureBody } from './api-status.ts';
-import { apiVersionOf, inScope, type ObjectApi, present, type ResourceTarget } from './object-api.ts';
+import type { ObjectApi } from './object-api.ts';
+import { apiVersionOf, inScope, present, type ResourceTarget } from './resource-target.ts';
 import type { Selector } from './selector.ts';
 
 /** Where watch events go. */
@@ -23,6 +24,10 @@ export interface WatchOptions {
   /** Go on after this revision; absent or `0`: begin with all objects. */
   readonly resourceVersion: string | undefined;
   readonly bookmarks: boolean;
+  /** All objects come first, and a bookmark says where they end: client-go's watch-list. */
+  readonly initialEvents: boolean;
+  /** Form of an object on the wire. */
+  readonly render: (object: KubernetesObject) => KubernetesObject;
   /** The watch ends after this, as a client's `timeoutSeconds` says. Milliseconds. */
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -37,7 +42,7 @@ const bookmarkIntervalMs = 10_000;
  * change of its labels is ADDED or DELETED. Source: Kubernetes API concepts, "Efficient detection of changes".
  */
 export function startWatch(sink: WatchSink, options: WatchOptions): { stop(): void } {
-  const { catalog, api, target, selectors, clock } = options;
+  const { catalog, api, target, selectors, clock, render } = options;
   const type = typeOf(target.kind);
   /** Objects that the reader believes to be in its selection. */
   const shown = new Set<string>();
@@ -69,22 +74,28 @@ export function startWatch(sink: WatchSink, options: WatchOptions): { stop(): vo
       const said = is ? (was ? 'MODIFIED' : 'ADDED') : 'DELETED';
       const object = present(entry, target);
       // A deletion's resourceVersion is that of the deletion, so that a watch resumes after it.
-      send(said, { ...object, metadata: { ...object.metadata, resourceVersion: String(event.revision) } });
+      const metadata = { ...object.metadata, resourceVersion: String(event.revision) };
+      send(said, render({ ...object, metadata }));
     }
   };
-  const bookmark = (): void => {
-    const metadata = { resourceVersion: String(catalog.revision) };
+  const sendBookmark = (annotations?: { readonly [key: string]: string }): void => {
+    const metadata = { resourceVersion: String(catalog.revision), ...(annotations ? { annotations } : {}) };
     send('BOOKMARK', { kind: target.kind.kind, apiVersion: apiVersionOf(target), metadata });
+  };
+  const bookmark = (): void => {
+    sendBookmark();
     timers.add(clock.after(bookmarkIntervalMs, bookmark));
   };
 
   let unsubscribe = (): void => {};
   const { resourceVersion } = options;
-  if (resourceVersion === undefined || resourceVersion === '' || resourceVersion === '0') {
+  const fromStart = options.initialEvents || resourceVersion === undefined || Number(resourceVersion) === 0;
+  if (fromStart) {
     for (const entry of api.selected(target, selectors)) {
       shown.add(entry.key);
-      send('ADDED', present(entry, target));
+      send('ADDED', render(present(entry, target)));
     }
+    if (options.initialEvents && options.bookmarks) sendBookmark({ 'k8s.io/initial-events-end': 'true' });
   } else {
     const past = catalog.eventsSince(Number(resourceVersion));
     if (past === 'gone') {

@@ -41,7 +41,8 @@ export class McpSnapshots implements Component {
 
   #take(events: readonly CatalogEvent[]): void {
     const copies = new Map<string, Map<string, Resource>>();
-    for (const { type, entry } of events) {
+    for (const { type, entry, statusOnly } of events) {
+      if (statusOnly) continue; // the revision moves on, what is distributed doesn't change
       const { collection } = entry.kind;
       let copy = copies.get(collection);
       if (!copy) copies.set(collection, (copy = new Map(this.#resources.get(collection))));

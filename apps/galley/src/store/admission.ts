@@ -12,6 +12,7 @@ import {
   type Violation,
 } from '@lateen/config-schema';
 import type { KubernetesObject } from './catalog-entry.ts';
+import { extrasOf, type ObjectExtras } from './object-extras.ts';
 
 /** An object that may be stored. */
 export interface AdmittedObject {
@@ -19,6 +20,8 @@ export interface AdmittedObject {
   readonly object: ConfigObject;
   /** In the form that is stored: every field that isn't at its default. */
   readonly json: KubernetesObject;
+  /** Metadata for Kubernetes' tools; absent: the stored ones stay. */
+  readonly extras?: ObjectExtras;
   readonly warnings: readonly Violation[];
   /** Place of a field in the text that the object came from. */
   readonly locate: ((path: string) => Position | undefined) | undefined;
@@ -56,7 +59,9 @@ export function admitText(text: string, options: { file?: string; namespace?: st
 /** Reads one object of the API, whose kind is known. */
 export function admitJson(json: unknown): AdmittedObject | { readonly violations: readonly Violation[] } {
   const decoded = objectFromJson(json);
-  return admittedOf(decoded) ?? { violations: decoded.violations };
+  const { extras, violations } = extrasOf(json);
+  const admitted = violations.length === 0 ? admittedOf(decoded) : undefined;
+  return admitted ? { ...admitted, extras } : { violations: [...decoded.violations, ...violations] };
 }
 
 function admittedOf({ object, violations, locate }: Decoded): AdmittedObject | undefined {

@@ -24,6 +24,8 @@ export interface CatalogEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   readonly revision: number;
   readonly entry: CatalogEntry;
+  /** Only the status changed: nothing to distribute. */
+  readonly statusOnly: boolean;
 }
 
 /** Identity of a kind, the same for all its versions: `group/Kind`. */

@@ -162,7 +162,13 @@ export class Catalog implements Component {
     const events: CatalogEvent[] = [];
     for (const change of changes) {
       const entry = this.#decode({ ...change, revision });
-      if (entry) events.push({ type: eventTypes[change.action], revision, entry });
+      if (!entry) continue;
+      events.push({
+        type: eventTypes[change.action],
+        revision,
+        entry,
+        statusOnly: change.action === 'status',
+      });
     }
     return events;
   }
@@ -190,4 +196,4 @@ export class Catalog implements Component {
   }
 }
 
-const eventTypes = { created: 'ADDED', updated: 'MODIFIED', deleted: 'DELETED' } as const;
+const eventTypes = { created: 'ADDED', updated: 'MODIFIED', status: 'MODIFIED', deleted: 'DELETED' } as const;

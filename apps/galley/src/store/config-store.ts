@@ -13,9 +13,12 @@ export interface StoredObject extends ObjectId {
   readonly owner?: string;
 }
 
-/** One change of a transaction. A deletion carries the object's last body, for those who watch. */
+/**
+ * One change of a transaction. A deletion carries the object's last body, for those who watch. `status`: nothing but the
+ * object's status changed, which configures nobody.
+ */
 export interface StoredChange extends ObjectId {
-  readonly action: 'created' | 'updated' | 'deleted';
+  readonly action: 'created' | 'updated' | 'status' | 'deleted';
   readonly body: string;
   readonly owner?: string;
 }
