@@ -2,7 +2,16 @@
 // floor only what is named here.
 const floors = [
   ['runtime', 'protos', 'rpc', 'testing'],
-  ['matching', 'identity', 'attributes', 'config-schema', 'mixer-rules', 'routing-engine', 'authorization', 'mesh-compiler'],
+  [
+    'matching',
+    'identity',
+    'attributes',
+    'config-schema',
+    'mixer-rules',
+    'routing-engine',
+    'authorization',
+    'mesh-compiler',
+  ],
   ['http-wire'],
   ['bus', 'kube', 'xds', 'mcp', 'mixer-client', 'agent'],
   ['data-plane'],
@@ -37,7 +46,12 @@ const floorRules = floors.flatMap((rooms, level) =>
 export default {
   forbidden: [
     ...floorRules,
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     {
       name: 'apps-are-strangers',
       comment: 'only the CLI and e2e may import apps',
@@ -49,7 +63,10 @@ export default {
       name: 'data-plane-knows-no-agent',
       severity: 'error',
       from: { path: '^libs/data-plane/' },
-      to: { path: '^libs/(agent|identity|config-schema|mesh-compiler|mcp|bus|kube)/', dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^libs/(agent|identity|config-schema|mesh-compiler|mcp|bus|kube)/',
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'no-deep-imports',
@@ -58,8 +75,18 @@ export default {
       from: { path: '^(libs|apps|e2e)/([^/]+)/' },
       to: { path: '^(libs|apps)/[^/]+/src/(?!index\\.ts|admin\\.ts)', pathNot: '^$1/$2/' },
     },
-    { name: 'nothing-imports-tests', severity: 'error', from: { pathNot: '\\.test\\.ts$' }, to: { path: '\\.test\\.ts$' } },
-    { name: 'only-tests-import-testing', severity: 'error', from: { path: '^(libs|apps)/', pathNot: '(\\.test\\.ts$|^libs/testing/|/contract/)' }, to: { path: '^libs/testing/' } },
+    {
+      name: 'nothing-imports-tests',
+      severity: 'error',
+      from: { pathNot: '\\.test\\.ts$' },
+      to: { path: '\\.test\\.ts$' },
+    },
+    {
+      name: 'only-tests-import-testing',
+      severity: 'error',
+      from: { path: '^(libs|apps)/', pathNot: '(\\.test\\.ts$|^libs/testing/|/contract/)' },
+      to: { path: '^libs/testing/' },
+    },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {
@@ -67,6 +94,10 @@ export default {
     exclude: { path: '(^|/)(dist|generated|node_modules)/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'types'], extensions: ['.ts', '.mjs', '.js', '.json'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'types'],
+      extensions: ['.ts', '.mjs', '.js', '.json'],
+    },
   },
 };

@@ -12,7 +12,15 @@ const report = join(folder, 'report.json');
 const paths = args.filter((arg) => arg !== '--soak');
 const vitest = spawn(
   join(root, 'node_modules/.bin/vitest'),
-  ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...paths],
+  [
+    'run',
+    '--config',
+    'tools/vitest.config.ts',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    ...paths,
+  ],
   {
     cwd: root,
     stdio: 'inherit',

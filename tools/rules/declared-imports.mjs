@@ -23,7 +23,10 @@ export function check() {
       };
       declared.set(workspace, new Set([manifest.name, ...Object.keys(names)]));
     }
-    for (const [, specifier] of textOf(path).matchAll(/(?:from|import)\s*\(?\s*'([^'.][^']*)'/g)) {
+    for (const [, from, bare, lazy] of textOf(path).matchAll(
+      /^(?:import|export)\b[^'\n;]*(?:\n[^'\n;]*)*?\bfrom '([^'.][^']*)'|^import '([^'.][^']*)'|\bimport\(\s*'([^'.][^']*)'/gm,
+    )) {
+      const specifier = from ?? bare ?? lazy;
       if (specifier.startsWith('node:') || builtin.has(specifier)) continue;
       const name = specifier
         .split('/')

@@ -2,7 +2,7 @@ import { repositoryFiles } from './files.mjs';
 
 const refused = /(^|\/)(utils?|helpers?|common|misc|shared)(\/|\.\w+$)/i;
 const topLevel =
-  /^(apps|libs|deploy|tools|e2e|docs|\.[^/]+)\/|^(\.[^/]+|[A-Z]+(\.md)?|[^/]+\.json|vitest\.config\.ts)$/;
+  /^(apps|libs|deploy|tools|e2e|docs|\.[^/]+)\/|^(\.[^/]+|[A-Z]+(\.md)?|(nx|package|package-lock|tsconfig\.base)\.json)$/;
 
 /** Rooms and files are named for what lives in them, in kebab case; nothing strays to the top level. */
 export function check() {

@@ -5,6 +5,7 @@ import { addControlPlane } from './commands/control-plane.ts';
 import { addDelete } from './commands/delete.ts';
 import { addExplain } from './commands/explain.ts';
 import { addGet } from './commands/get.ts';
+import { addKubeconfig } from './commands/kubeconfig.ts';
 import { addProxyConfig } from './commands/proxy-config.ts';
 import { addProxyStatus } from './commands/proxy-status.ts';
 import { addRun } from './commands/run.ts';
@@ -48,6 +49,7 @@ export function createProgram(
   addApply(context);
   addGet(context);
   addDelete(context);
+  addKubeconfig(context);
   addProxyStatus(context);
   addProxyConfig(context);
   addExplain(context);

@@ -141,8 +141,8 @@ describe('objects', () => {
     expect(galley.revision).toBe(revision);
     const operations = [{ op: 'add', path: '/metadata/labels/team', value: 'z' }];
     const json = { 'content-type': 'application/json-patch+json' };
-    expect((await call('PATCH', `${path}/a`, operations, json)).json.metadata.labels).toMatchObject({
-      team: 'z',
+    expect((await call('PATCH', `${path}/a`, operations, json)).json.metadata).toMatchObject({
+      labels: { team: 'z' },
     });
     const strategic = { 'content-type': 'application/strategic-merge-patch+json' };
     expect((await call('PATCH', `${path}/a`, patch, strategic)).status).toBe(415);

@@ -85,11 +85,11 @@ function runExpression(row: Row): void {
   const observed = (row.observed ?? {}) as { referenced?: string[]; ast?: string };
   const functions: ExternFunction[] = ((row.extraFunctions ?? []) as Signature[]).map((signature) => ({
     ...signatureOf(signature),
-    call: ([text]) => [...(text as string)].reverse().join(''),
+    call: ([text]) => (text as string).split('').toReversed().join(''),
   }));
   // il-354 calls the test program's `reverse` as a method.
   if ((row.expr as string).includes('.reverse()') && functions.length === 0) {
-    const call = ([text]: readonly RawValue[]): RawValue => [...(text as string)].reverse().join('');
+    const call = ([text]: readonly RawValue[]): RawValue => (text as string).split('').toReversed().join('');
     functions.push({
       name: 'reverse',
       instance: true,

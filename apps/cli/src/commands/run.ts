@@ -82,7 +82,7 @@ function collect(value: string, earlier: readonly string[]): readonly string[] {
 }
 
 /** The ports of a workload, a line each. */
-export function describePorts(workload: Workload): string {
+function describePorts(workload: Workload): string {
   const { ports, plan } = workload;
   const lines = ports.inbound.map(
     (port) =>

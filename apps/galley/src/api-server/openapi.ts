@@ -52,7 +52,7 @@ class Schemas {
 
   /** Schema of a kind; answers its name. */
   kind(kind: KindDefinition, version: string): string {
-    const name = `${[...(kind.group || 'core').split('.')].reverse().join('.')}.${version}.${kind.kind}`;
+    const name = `${(kind.group || 'core').split('.').toReversed().join('.')}.${version}.${kind.kind}`;
     const properties =
       kind.body === 'root' ? this.#properties(kind.message) : { spec: this.#refTo(kind.message) };
     this.schemas[name] = {

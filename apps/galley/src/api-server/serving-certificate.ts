@@ -18,7 +18,7 @@ export interface ServingCertificate {
 }
 
 /** File of the state folder with the authority's certificate; `lateen kubeconfig` hands it to kubectl. */
-export const servingAuthorityFile = 'api-ca.pem';
+const servingAuthorityFile = 'api-ca.pem';
 
 const day = 86_400_000;
 const authorityLifeMs = 3650 * day;

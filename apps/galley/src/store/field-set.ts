@@ -30,7 +30,7 @@ const unowned = new Set([
 const separator = '\n';
 
 /** Text of a path, for sets and maps. */
-export function pathText(path: FieldPath): string {
+function pathText(path: FieldPath): string {
   return path.join(separator);
 }
 

@@ -36,7 +36,8 @@ const plain = (bag: MutableBag): unknown =>
         const { seconds = 0, nanos = 0 } = inner as { seconds?: number; nanos?: number };
         return [name, [seconds, nanos]];
       }
-      if (kind === 'stringMap') return [name, [...(inner as Map<string, string>).entries()].sort()];
+      if (kind === 'stringMap')
+        return [name, [...(inner as Map<string, string>).entries()].sort(([a], [b]) => (a < b ? -1 : 1))];
       return [name, inner];
     }),
   );

@@ -573,7 +573,7 @@ export class Http2Connection implements FrameSink, StreamOwner {
     const code = payload.readUInt32BE(start + 4);
     this.#peerGone = true;
     if (!this.#server) {
-      for (const stream of [...this.#streams.values()]) {
+      for (const stream of this.#streams.values()) {
         if (stream.id <= last) continue;
         this.#end(stream, 'reset', { code, origin: 'peer', message: 'the peer goes away', untouched: true });
       }
@@ -832,7 +832,7 @@ export class Http2Connection implements FrameSink, StreamOwner {
 
   #resetAll(code: number, message: string): void {
     const reset: StreamReset = { code, origin: 'connection', message, untouched: false };
-    for (const stream of [...this.#streams.values()]) this.#end(stream, 'reset', reset);
+    for (const stream of this.#streams.values()) this.#end(stream, 'reset', reset);
   }
 
   #announce(): void {

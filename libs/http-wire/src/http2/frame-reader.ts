@@ -14,6 +14,7 @@ export interface FrameSink {
   onBadPadding(head: FrameHead): void;
 }
 
+/** The nine bytes that every frame begins with; `length` counts the payload's bytes. */
 export interface FrameHead {
   length: number;
   type: number;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /** Suites that start whole meshes, on default ports or with figures to show: one file at a time, with nothing beside. */
@@ -8,6 +9,7 @@ const exclude = ['**/node_modules/**', '**/dist/**', 'tools/runtime/**'];
 const timeouts = { testTimeout: 20_000, hookTimeout: 60_000 };
 
 export default defineConfig({
+  root: join(import.meta.dirname, '..'),
   test: {
     projects: [
       {
