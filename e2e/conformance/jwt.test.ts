@@ -38,9 +38,12 @@ const read = (file: string): string => (present ? readFileSync(join(corpora, fil
 const parsed = JSON.parse(read('jwt/tokens.json')) as { cases?: Token[]; tokens?: Token[] };
 const tokens = new Map((parsed.cases ?? parsed.tokens ?? []).map((token) => [token.name, token]));
 const keys = JSON.stringify(JSON.parse(read('jwt/jwks.json')));
-// Rows of Kubernetes' Gateway API are about another configuration than Istio's.
+// Rows of Kubernetes' Gateway API are about another configuration than Istio's; rows about how long a key server may
+// take have nothing to wait for here, where the keys stand in the policy.
 const rows = (JSON.parse(read('security-e2e/jwt.json')) as { cases: Row[] }).cases.filter(
-  ({ id }) => !id.startsWith('TestGatewayAPI'),
+  ({ id, config }) =>
+    !id.startsWith('TestGatewayAPI') &&
+    !config.some(({ template }) => /timeout:/.test(read(`security-e2e/${template}`))),
 );
 const floors = JSON.parse(readFileSync(join(import.meta.dirname, 'floors.json'), 'utf8')).jwt as {
   readonly tokens: number;
