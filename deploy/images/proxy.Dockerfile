@@ -6,5 +6,4 @@ ENV NODE_ENV=production LATEEN_STATE_DIR=/var/lib/lateen
 RUN mkdir -p /var/lib/lateen && chown 1337:1337 /var/lib/lateen
 VOLUME /var/lib/lateen
 USER 1337:1337
-EXPOSE 15000 15020
 ENTRYPOINT ["node", "--enable-source-maps", "/lateen/proxy/main.mjs"]

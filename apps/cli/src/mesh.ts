@@ -2,9 +2,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KubeClient } from '@lateen/kube';
+import { sleep } from '@lateen/runtime';
 import { type MeshFile, readAdminToken, removeMeshFile, writeMeshFile } from './mesh-file.ts';
-import { claimPort, freePort } from './ports.ts';
-import type { Surroundings } from './surroundings.ts';
+import { claimPort, freePort, listens } from './ports.ts';
+import { CommandFailure, type Surroundings } from './surroundings.ts';
 import { type Supervised, supervise } from './supervisor.ts';
 
 /** `embedded`: the control plane is one process. `distributed`: a process per component over nats-server. */
@@ -70,6 +71,8 @@ const cliMain = fileURLToPath(new URL('./main.ts', import.meta.url));
 const natsServer = fileURLToPath(new URL('../../../tools/serve-nats.mjs', import.meta.url));
 
 const readyTimeoutMs = 30_000;
+/** A download may be part of it. */
+const natsTimeoutMs = 180_000;
 const stopTimeoutMs = 10_000;
 
 /** Brings the control plane and the ingress gateway up. @throws CommandFailure that says what is in the way. */
@@ -124,7 +127,7 @@ export async function startMesh(plan: MeshPlan, surroundings: Surroundings): Pro
       plan.onProgress('control plane (galley, pilot, citadel, mixer in one process, SQLite store)');
       await start('control-plane', { args: [cliMain, 'control-plane'], environment });
     } else {
-      await startDistributed(plan, environment, start);
+      await startDistributed(plan, environment, { start, surroundings });
     }
     const adminToken = readAdminToken(plan.stateFolder);
     const file: MeshFile = {
@@ -200,18 +203,27 @@ spec:
 `;
 }
 
+type StartProcess = (
+  name: string,
+  command: { program?: string; args: readonly string[]; environment?: Readonly<Record<string, string>> },
+  readyBy?: 'message' | 'spawn',
+) => Promise<Supervised>;
+
 async function startDistributed(
   plan: MeshPlan,
   environment: Readonly<Record<string, string>>,
-  start: (
-    name: string,
-    command: { program?: string; args: readonly string[]; environment?: Readonly<Record<string, string>> },
-    readyBy?: 'message' | 'spawn',
-  ) => Promise<Supervised>,
+  { start, surroundings }: { readonly start: StartProcess; readonly surroundings: Surroundings },
 ): Promise<void> {
   plan.onProgress('nats-server');
   const port = await freePort();
   await start('nats', { args: [natsServer], environment: { NATS_PORT: String(port) } }, 'spawn');
+  // Its first start fetches the binary; components that came before it would find neither server nor password.
+  const deadline = surroundings.clock.monotonic() + natsTimeoutMs;
+  while (!(await listens(port))) {
+    if (surroundings.clock.monotonic() > deadline)
+      throw new CommandFailure('nats-server doesn’t listen; see what it printed with --verbose');
+    await sleep(surroundings.clock, 50, surroundings.stopped);
+  }
   const settings = { ...environment, GALLEY_STORE: 'nats', NATS_URL: `nats://127.0.0.1:${port}` };
   for (const component of ['citadel', 'galley', 'mixer', 'pilot'] as const) {
     plan.onProgress(component);

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { CommandFailure } from './surroundings.ts';
 
 /** Ports that this process has handed out: the system may offer one twice before its user listens on it. */
@@ -32,5 +32,17 @@ export function claimPort(port: number, purpose: string, option: string): Promis
       reject(new CommandFailure(`port ${port} (${purpose}) ${why}: stop its owner or give ${option}`));
     });
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(port)));
+  });
+}
+
+/** Does somebody listen on a port of 127.0.0.1? */
+export function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
   });
 }

@@ -1,13 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { KubeClient, ResourceType } from '@lateen/kube';
 import { messageOf, Secret, sleep, type Timer } from '@lateen/runtime';
 import { joinTokenTtlSeconds, requestJoinToken } from './join-token.ts';
 import type { MeshFile } from './mesh-file.ts';
-import { freePort } from './ports.ts';
+import { freePort, listens } from './ports.ts';
 import { outboundPorts } from './outbound-ports.ts';
 import { CommandFailure, type Surroundings } from './surroundings.ts';
 import { type Supervised, supervise } from './supervisor.ts';
@@ -323,15 +322,4 @@ async function untilListening(
     }
     await sleep(surroundings.clock, 20, surroundings.stopped);
   }
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
 }

@@ -42,7 +42,7 @@ export function addProxyConfig({ program, surroundings, action }: CommandContext
           throw new CommandFailure(`unknown section "${section}": use ${sections.join(', ')} or all`, 2);
         const mesh = connectMesh(surroundings, program.opts<{ stateDir?: string }>().stateDir);
         const known = (await askPilot(mesh, '/debug/syncz')) as readonly SyncStatus[];
-        const found = known.filter((status) => status.proxy === proxy || status.proxy.startsWith(proxy));
+        const found = known.filter((status) => isCalled(status.proxy, proxy));
         if (found.length !== 1) {
           const names = known.map((status) => status.proxy).join(', ') || 'none';
           throw new CommandFailure(
@@ -100,6 +100,11 @@ function table(
         ]),
       };
   }
+}
+
+/** A node id, `ROLE~IP~NAME.NAMESPACE~…`, is called by how it or its name begins. */
+function isCalled(nodeId: string, asked: string): boolean {
+  return nodeId.startsWith(asked) || (nodeId.split('~')[2] ?? '').startsWith(asked);
 }
 
 function addressOf(address: DumpedResource['address']): string {

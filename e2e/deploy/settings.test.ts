@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+/** Variables that the components read, as their settings name them, and those of the tools that deploy/ configures. */
+const known = new Set([
+  'NODE_ENV',
+  'NATS_SERVER_NAME',
+  'NATS_CLUSTER_PASSWORD',
+  ...['GALLEY', 'PILOT', 'MIXER', 'CITADEL'].map((user) => `NATS_${user}_PASSWORD`),
+  ...readdirSync(join(root, 'apps'))
+    .flatMap((app) => readdirSync(join(root, 'apps', app, 'src')).map((file) => `apps/${app}/src/${file}`))
+    .filter((path) => /settings\.ts$/.test(path))
+    .flatMap((path) => [...read(path).matchAll(/'([A-Z][A-Z0-9_]{2,})'/g)].map(([, name]) => name!)),
+]);
+
+/** Names in a file of deploy/ that look like variables of an environment. */
+function variablesOf(text: string): string[] {
+  const assigned = [...text.matchAll(/(?:^|\s)([A-Z][A-Z0-9_]{2,})(?==|:\s)/gm)].map(([, name]) => name!);
+  const used = [...text.matchAll(/\$\{?([A-Z][A-Z0-9_]{2,})/g)].map(([, name]) => name!);
+  return [...assigned, ...used].filter((name) => name.includes('_'));
+}
+
+const unknownIn = (text: string): string[] => variablesOf(text).filter((name) => !known.has(name));
+
+const files = readdirSync(join(root, 'deploy'), { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
+
+describe('deploy/', () => {
+  test.each(files)('%s names only settings that a component reads', (file) => {
+    expect(unknownIn(read(file).replace(/^\s*#.*$/gm, ''))).toEqual([]);
+  });
+
+  test('a made-up setting is found out', () => {
+    expect(unknownIn('      GALLEY_MAGIC_ADDRESS: 0.0.0.0:1\n')).toEqual(['GALLEY_MAGIC_ADDRESS']);
+  });
+
+  test.each(files.filter((file) => file.endsWith('.Dockerfile')))(
+    '%s exposes the ports that its component has',
+    (file) => {
+      const app = /([\w-]+)\.Dockerfile$/.exec(file)![1]!;
+      const exposed = [...(/^EXPOSE (.*)$/m.exec(read(file))?.[1] ?? '').matchAll(/\d+/g)].map(
+        ([port]) => port,
+      );
+      const settings = readdirSync(join(root, 'apps', app, 'src'))
+        .filter((name) => name.endsWith('settings.ts'))
+        .map((name) => read(`apps/${app}/src/${name}`).replaceAll('_', ''))
+        .join('\n');
+      // The gateway's own port comes from its Service, not from a setting.
+      const fromService = new Set(app === 'ingress-gateway' ? ['8080', '8443'] : []);
+      expect(exposed.filter((port) => !fromService.has(port) && !settings.includes(port))).toEqual([]);
+    },
+  );
+});
