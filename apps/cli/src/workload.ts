@@ -193,7 +193,7 @@ export async function runWorkload(plan: WorkloadPlan, mesh: WorkloadMesh): Promi
 async function unregister(plan: WorkloadPlan, entryName: string, mesh: WorkloadMesh): Promise<void> {
   try {
     const revision = await mesh.galley.delete(workloadEntries, plan.namespace, entryName);
-    if (revision !== undefined) await mesh.galley.rollout(revision, 3000);
+    if (revision !== undefined) await mesh.galley.rollout(revision, 10_000);
   } catch (error) {
     mesh.onLine(
       plan.name,
