@@ -13,7 +13,7 @@ const known = new Set([
   ...['GALLEY', 'PILOT', 'MIXER', 'CITADEL'].map((user) => `NATS_${user}_PASSWORD`),
   ...readdirSync(join(root, 'apps'))
     .flatMap((app) => readdirSync(join(root, 'apps', app, 'src')).map((file) => `apps/${app}/src/${file}`))
-    .filter((path) => /settings\.ts$/.test(path))
+    .filter((path) => path.endsWith('settings.ts'))
     .flatMap((path) => [...read(path).matchAll(/'([A-Z][A-Z0-9_]{2,})'/g)].map(([, name]) => name!)),
 ]);
 
