@@ -1,23 +1,31 @@
+import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { CommandFailure } from './surroundings.ts';
 
-/** Ports that this process has handed out: the system may offer one twice before its user listens on it. */
+/** Ports that this process has handed out: their users may not listen yet. */
 const handedOut = new Set<number>();
 
-/** A TCP port of 127.0.0.1 that nobody listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/**
+ * Below what systems give to outgoing connections (from 32 768 on): a port in that range may be taken by somebody's
+ * connection between now and when its user listens.
+ */
+const range = { from: 20_000, until: 32_000 } as const;
+
+/** A TCP port of 127.0.0.1 that nobody uses. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(range.from, range.until);
+    if (handedOut.has(port) || !(await canListen(port))) continue;
+    handedOut.add(port);
+    return port;
+  }
+}
+
+function canListen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address ? address.port : 0;
-      server.close(() => {
-        if (handedOut.has(port)) return resolve(freePort());
-        handedOut.add(port);
-        resolve(port);
-      });
-    });
+    server.on('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
 
