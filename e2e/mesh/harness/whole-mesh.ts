@@ -35,6 +35,8 @@ export interface WholeMesh {
   runBookinfo(): Promise<void>;
   /** A client that speaks through a workload's sidecar, as its app does. */
   clientOf(workload: string): LoadClient;
+  /** Certificates that components and workloads have received so far. */
+  rotations(): number;
   /** A sidecar's series by its name and labels, as Prometheus reads it; NaN when there is none. */
   statistic(workload: string, name: string): Promise<number>;
   stop(): Promise<void>;
@@ -62,7 +64,9 @@ export async function bringUp(
 ): Promise<WholeMesh> {
   const folder = mkdtempSync(join(tmpdir(), 'lateen-'));
   const lines: string[] = [];
+  let rotations = 0;
   const onLine = (source: string, line: string): void => {
+    if (line.includes('a certificate was received')) rotations += 1;
     lines.push(`${source}: ${line}`);
     if (lines.length > 1000) lines.shift();
   };
@@ -165,6 +169,7 @@ export async function bringUp(
       const line = (await response.text()).split('\n').find((entry) => entry.startsWith(`${statistic} `));
       return Number(line?.slice(statistic.length + 1) ?? Number.NaN);
     },
+    rotations: () => rotations,
     async stop() {
       stopped.abort();
       for (const client of clients) client.close();
