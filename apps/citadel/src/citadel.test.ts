@@ -376,10 +376,10 @@ test('the admin API mints join tokens for the bearer of the admin token', async 
   const token = (JSON.parse(minted.text) as { token: string }).token;
   expect(readJoinToken(token)).toMatchObject({ value: { subject: reviews } });
   const rows: [string, Promise<{ status: number; text: string }>, number, RegExp][] = [
-    ['no token', post({}), 401, /admin token/],
-    ['wrong token', post({ authorization: 'Bearer x' }), 401, /admin token/],
-    ['foreign host', post({ authorization, host: 'evil.example' }), 403, /foreign/],
-    ['foreign origin', post({ authorization, origin: 'https://evil.example' }), 403, /foreign/],
+    ['no token', post({}), 401, /admin-token/],
+    ['wrong token', post({ authorization: 'Bearer x' }), 401, /admin-token/],
+    ['foreign host', post({ authorization, host: 'evil.example' }), 403, /not called/],
+    ['foreign origin', post({ authorization, origin: 'https://evil.example' }), 403, /may not call/],
     ['a name that climbs', post({ authorization }, { namespace: '..' }), 400, /make no identity/],
     ['a name with a slash', post({ authorization }, { serviceAccount: 'a/b' }), 400, /make no identity/],
     ['a life without end', post({ authorization }, { ttlSeconds: 1e9 }), 400, /ttlSeconds/],

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import {
   formatWorkloadId,
@@ -9,18 +8,20 @@ import {
 } from '@lateen/identity';
 import { createRpcServer, serverCredentials } from '@lateen/rpc';
 import {
+  adminToken,
   type Clock,
   type Component,
   composeComponents,
   LateenError,
   type Logger,
   MetricsRegistry,
+  type Secret,
 } from '@lateen/runtime';
 import { clientCertificate } from './authenticators/client-certificate.ts';
 import { joinToken } from './authenticators/join-token.ts';
 import { type Authority, createAuthority } from './authority/authority.ts';
 import { loadAuthority, loadTokenKey } from './authority/authority-store.ts';
-import { ensureFolder, readOrCreate } from './authority/durable-file.ts';
+import { ensureFolder } from './authority/durable-file.ts';
 import { createComponentTokens } from './component-tokens.ts';
 import { createAdminApi } from './server/admin-api.ts';
 import { createCertificateService } from './server/certificate-service.ts';
@@ -54,7 +55,7 @@ export interface Citadel extends Component {
 interface Opened {
   readonly authority: Authority;
   readonly tokenKey: ReturnType<typeof loadTokenKey>;
-  readonly adminToken: string;
+  readonly adminToken: Secret;
 }
 
 /** Citadel of a state folder. Nothing is read or listened on before `start`. */
@@ -123,11 +124,10 @@ export function createCitadel(settings: CitadelSettings, ports: CitadelPorts): C
       nowMs: clock.now(),
     });
     ensureFolder(settings.stateDir);
-    const adminTokenFile = join(settings.stateDir, 'admin-token');
     return {
       authority: createAuthority(material, clock),
       tokenKey: loadTokenKey(folder),
-      adminToken: readOrCreate(adminTokenFile, () => `${randomBytes(32).toString('base64url')}\n`).trim(),
+      adminToken: adminToken(settings.stateDir),
     };
   };
   const createServer = ({ authority, tokenKey }: Opened) =>

@@ -10,6 +10,7 @@ import {
   type TlsIdentity,
 } from '@lateen/rpc';
 import {
+  adminToken,
   type Clock,
   type Component,
   composeComponents,
@@ -17,7 +18,6 @@ import {
   MetricsRegistry,
   WatchValue,
 } from '@lateen/runtime';
-import { adminToken } from './api-server/admin-token.ts';
 import { createApiServer } from './api-server/api-server.ts';
 import { collections, McpSnapshots } from './distribution/mcp-snapshot.ts';
 import type { GalleySettings, ListenAddress } from './settings.ts';
@@ -85,7 +85,7 @@ export function createGalley(settings: GalleySettings, ports: GalleyPorts): Gall
       api = createApiServer({
         ...settings.apiAddress,
         hostNames: [settings.apiAddress.host, ...settings.apiHosts],
-        token: await adminToken(settings.stateDir),
+        token: adminToken(settings.stateDir),
         stateDir: settings.stateDir,
         catalog,
         rollout,

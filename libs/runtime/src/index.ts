@@ -1,3 +1,4 @@
+export { adminToken } from './admin-token.ts';
 export { Backoff, type BackoffOptions, type Random } from './backoff.ts';
 export { type Clock, ManualClock, sleep, systemClock, type Timer } from './clock.ts';
 export { type ErrorCode, type ErrorOptions, type ErrorOrigin, LateenError, messageOf } from './error.ts';
@@ -20,3 +21,4 @@ export {
 export { Secret } from './secret.ts';
 export { type Environment, setting, type SettingParser, SettingsReader } from './settings.ts';
 export { type MapChange, type Unsubscribe, WatchMap, WatchValue } from './watch.ts';
+export { createGatekeeper, type Refusal, type Visitor } from './gatekeeper.ts';

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import {
+  createGatekeeper,
   type Clock,
   type Component,
   LateenError,
@@ -15,7 +16,6 @@ import type { Catalog } from '../store/catalog.ts';
 import { accessReview } from './access-review.ts';
 import { ApiFailure, failureBody, type StatusBody } from './api-status.ts';
 import { discoveryOf } from './discovery.ts';
-import { createGatekeeper } from './gatekeeper.ts';
 import { addLateenRoutes } from './lateen-routes.ts';
 import { openApiOf } from './openapi.ts';
 import { type ServingCertificate, servingCertificate } from './serving-certificate.ts';
@@ -54,7 +54,8 @@ const renewalIntervalMs = 7 * 86_400_000;
  */
 export function createApiServer(options: ApiServerOptions): Component & { readonly port: number } {
   const { catalog, clock, logger, metrics } = options;
-  const admit = createGatekeeper({ token: options.token, hosts: options.hostNames });
+  const open = ['/healthz', '/healthz/ready', '/livez', '/readyz'];
+  const refuse = createGatekeeper({ token: options.token, hosts: options.hostNames, open });
   const watches = new Set<{ stop(): void }>();
   let server: FastifyInstance | undefined;
   let port = 0;
@@ -73,7 +74,9 @@ export function createApiServer(options: ApiServerOptions): Component & { readon
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     app.addHook('onRequest', async (request) => {
       const { host, origin, authorization } = request.headers;
-      admit({ path: pathOf(request.url), host, origin, authorization });
+      const refusal = refuse({ path: pathOf(request.url), host, origin, authorization });
+      if (refusal)
+        throw new ApiFailure(refusal.status === 401 ? 'Unauthorized' : 'Forbidden', refusal.message);
     });
     app.addHook('onResponse', async (request, reply) => {
       metrics

@@ -1,5 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import {
+  adminToken,
+  createGatekeeper,
   type Component,
   LateenError,
   type MetricsRegistry,
@@ -11,8 +13,6 @@ import type { Discovery } from '../discovery/discovery.ts';
 import type { Address } from '../settings.ts';
 import { formatAddress } from '../settings.ts';
 import type { MeshState } from '../snapshot/mesh-state.ts';
-import { adminToken } from './admin-token.ts';
-import { createGatekeeper } from './gatekeeper.ts';
 import { adsz, configDump, configz, endpointz, registryz, syncz } from './views.ts';
 
 /** What the debug server shows. */
@@ -51,9 +51,9 @@ function addDebugPages(server: FastifyInstance, options: DebugServerOptions): vo
   });
 }
 
-async function createRoutes(options: DebugServerOptions): Promise<FastifyInstance> {
+function createRoutes(options: DebugServerOptions): FastifyInstance {
   const server = fastify({ bodyLimit: 16 * 1024, forceCloseConnections: true, requestTimeout: 10_000 });
-  const refuse = createGatekeeper({ token: await adminToken(options.stateDir), hosts: options.hosts });
+  const refuse = createGatekeeper({ token: adminToken(options.stateDir), hosts: options.hosts });
   server.addHook('onRequest', async (request, reply) => {
     const { host, origin, authorization } = request.headers;
     const path = request.url.split('?')[0] ?? '';
@@ -87,7 +87,7 @@ export function createDebugServer(options: DebugServerOptions): Component & { re
       return port;
     },
     async start() {
-      server = await createRoutes(options);
+      server = createRoutes(options);
       try {
         await server.listen({ ...options.address });
       } catch (error) {

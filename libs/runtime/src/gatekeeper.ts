@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Secret } from '@lateen/runtime';
+import type { Secret } from './secret.ts';
 
 /** What of a request decides whether it may come in. */
 export interface Visitor {
@@ -18,18 +18,21 @@ export interface Refusal {
 const loopbackHosts = ['localhost', '127.0.0.1', '[::1]'];
 
 /** Paths that probes and scrapers read without a token: they show no configuration. */
-const open = new Set(['/healthz/ready', '/metrics']);
+const openPaths: readonly string[] = ['/healthz/ready', '/metrics'];
 
 /**
  * Refuses foreign Host and Origin headers (a web page that rebinds its name to loopback sends its own), then asks for
- * the bearer token except on `/healthz/ready` and `/metrics`. Answers `undefined` for who may come in.
+ * the bearer token except on the open paths. Answers `undefined` for who may come in.
  */
 export function createGatekeeper(options: {
   readonly token: Secret;
   /** Names that clients call this server by, without port; loopback names are always among them. */
   readonly hosts: readonly string[];
+  /** Paths that answer without a token; `/healthz/ready` and `/metrics` when absent. */
+  readonly open?: readonly string[];
 }): (visitor: Visitor) => Refusal | undefined {
   const hosts = new Set([...loopbackHosts, ...options.hosts.map((host) => host.toLowerCase())]);
+  const open = new Set(options.open ?? openPaths);
   const wanted = digest(options.token.reveal());
   return (visitor) => {
     if (!hosts.has(nameOf(visitor.host))) {

@@ -1,4 +1,4 @@
-import { Secret } from '@lateen/runtime';
+import { Secret } from './secret.ts';
 import { expect, test } from 'vitest';
 import { createGatekeeper } from './gatekeeper.ts';
 
