@@ -18,7 +18,8 @@ export function natsPasswords() {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const entries = ['galley', 'pilot', 'mixer', 'citadel'].map((component) => {
     const file = join(folder, `${component}.password`);
-    if (!existsSync(file)) writeFileSync(file, randomBytes(24).toString('base64url'), { mode: 0o600 });
+    // nats-server parses a variable's value as configuration: one that begins with a sign or looks like a number fails.
+    if (!existsSync(file)) writeFileSync(file, `p${randomBytes(24).toString('hex')}`, { mode: 0o600 });
     return [component, readFileSync(file, 'utf8')];
   });
   return Object.fromEntries(entries);

@@ -3,7 +3,7 @@ FROM node:26-bookworm-slim
 COPY apps/ingress-gateway/dist /lateen/ingress-gateway
 WORKDIR /lateen/ingress-gateway
 ENV NODE_ENV=production LATEEN_STATE_DIR=/var/lib/lateen
-RUN mkdir -p /var/lib/lateen && chown 1337:1337 /var/lib/lateen
+RUN mkdir -p /var/lib/lateen/tokens && chown -R 1337:1337 /var/lib/lateen
 VOLUME /var/lib/lateen
 USER 1337:1337
 EXPOSE 8080 8443

@@ -21,10 +21,7 @@ function configOf(server: number, ports: { client: number[]; cluster: number[] }
     .replace('listen: "0.0.0.0:4222"', `listen: "127.0.0.1:${ports.client[server]}"`)
     .replace(/^http: .*$/m, '')
     .replace('store_dir: "/data"', `store_dir: "${store}"`)
-    .replace('listen: "0.0.0.0:6222"', `listen: "127.0.0.1:${ports.cluster[server]}"`)
-    .replace(/nats-(\d):6222/g, (_, member: string) => `127.0.0.1:${ports.cluster[Number(member) - 1]}`)
-    .replace('$NATS_CLUSTER_PASSWORD@', 'cluster-password@')
-    .replaceAll('$NATS_CLUSTER_PASSWORD@', 'cluster-password@');
+    .replace('listen: "0.0.0.0:6222"', `listen: "127.0.0.1:${ports.cluster[server]}"`);
   const file = join(folder, `nats-${server}.conf`);
   writeFileSync(file, moved);
   writeFileSync(join(folder, 'nats-users.conf'), readFileSync(join(root, 'deploy/nats-users.conf')));
@@ -48,6 +45,8 @@ describe('three nats-servers from deploy/nats.conf', () => {
     const environment = Object.fromEntries(
       components.map((component) => [`NATS_${component.toUpperCase()}_PASSWORD`, password(component)]),
     );
+    for (const [server, port] of ports.cluster.entries())
+      environment[`NATS_ROUTE_${server + 1}`] = `nats://cluster:cluster-password@127.0.0.1:${port}`;
     for (const server of [0, 1, 2]) {
       const child = spawn(binary, ['-c', configOf(server, ports, folder)], {
         env: {

@@ -10,6 +10,7 @@ const known = new Set([
   'NODE_ENV',
   'NATS_SERVER_NAME',
   'NATS_CLUSTER_PASSWORD',
+  ...[1, 2, 3].map((server) => `NATS_ROUTE_${server}`),
   ...['GALLEY', 'PILOT', 'MIXER', 'CITADEL'].map((user) => `NATS_${user}_PASSWORD`),
   ...readdirSync(join(root, 'apps'))
     .flatMap((app) => readdirSync(join(root, 'apps', app, 'src')).map((file) => `apps/${app}/src/${file}`))
