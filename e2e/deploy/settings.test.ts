@@ -56,4 +56,42 @@ describe('deploy/', () => {
       expect(exposed.filter((port) => !fromService.has(port) && !settings.includes(port))).toEqual([]);
     },
   );
+
+  const settings = readdirSync(join(root, 'apps'))
+    .flatMap((app) => readdirSync(join(root, 'apps', app, 'src')).map((file) => `apps/${app}/src/${file}`))
+    .filter((path) => path.endsWith('settings.ts'))
+    .map((path) => read(path).replaceAll('_', ''))
+    .join('\n');
+  /** nats-server's own, and the gateway's, which come from no setting. */
+  const fromElsewhere = new Set(['4222', '6222', '8222', '8080']);
+
+  test.each(files.filter((file) => /compose\.yaml$|nats\.conf$/.test(file)))(
+    '%s names only ports that a component has',
+    (file) => {
+      const named = [
+        ...read(file)
+          .replace(/^\s*#.*$/gm, '')
+          .matchAll(/:(\d{4,5})\b/g),
+      ].map(([, port]) => port!);
+      expect(named.length).toBeGreaterThan(0);
+      expect(named.filter((port) => !fromElsewhere.has(port) && !settings.includes(port))).toEqual([]);
+    },
+  );
+
+  test.each(files.filter((file) => file.endsWith('.service')))('%s starts what an image holds', (file) => {
+    const path = /^ExecStart=\S+ .*?(\/lateen\/\S+)$/m.exec(read(file))![1]!;
+    for (const app of path.includes('%i') ? ['citadel', 'galley', 'pilot', 'mixer'] : ['proxy']) {
+      const entry = /^ENTRYPOINT (.*)$/m.exec(read(`deploy/images/${app}.Dockerfile`))![1]!;
+      expect(JSON.parse(entry)).toContain(path.replace('%i', app));
+    }
+  });
+
+  test('compose builds from the Dockerfiles and mounts the files that exist', () => {
+    const compose = read('deploy/compose.yaml');
+    const named = [...compose.matchAll(/dockerfile: (\S+?) \}/g), ...compose.matchAll(/'(\.\/[^:']+):/g)].map(
+      ([, path]) => (path!.startsWith('./') ? `deploy/${path!.slice(2)}` : path!),
+    );
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter((path) => !files.includes(path))).toEqual([]);
+  });
 });
